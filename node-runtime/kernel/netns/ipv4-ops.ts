@@ -16,7 +16,28 @@ export type AddrType =
   | 'UNREACHABLE'
   | 'PROHIBIT';
 
+/** Where a packet of ours would go: the part of struct rtable that a socket needs. */
+export interface OutputRoute {
+  readonly type: 'UNICAST' | 'LOCAL' | 'BROADCAST' | 'MULTICAST';
+  readonly dev: NetDevice;
+  /** The source address it gets when the socket is bound to none: fl4->saddr. */
+  readonly src: Ipv4;
+  /** Path MTU: what was learned from frag-needed while that holds, else the route's or the device's. */
+  readonly mtu: number;
+  readonly gateway: Ipv4 | undefined;
+}
+
+/** Why there is no route: what the system call returns. */
+export type RouteErrno = 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL';
+
 export interface Ipv4Ops {
+  /**
+   * ip_route_output_key: the route to `dst` for a packet of ours. `src` 0: none chosen yet. `oif` 0: any device; else
+   * the ifindex of the device the socket is bound to. Sockets call it to choose a source address and for the MTU.
+   */
+  routeOutput(ns: Netns, dst: Ipv4, src: Ipv4, oif: number, tos: number): OutputRoute | RouteErrno;
+  /** ip_rt_update_pmtu: an ICMP frag-needed about a packet of ours said so. Never below net.ipv4.route.min_pmtu. */
+  updatePmtu(ns: Netns, dst: Ipv4, mtu: number): void;
   /** icmp_send: an error about `offender` (data anywhere, `network` at its IP header), which is not freed. */
   icmpSend(offender: Skb, ns: Netns, type: number, code: number, info?: number): void;
   /** ip_local_out for an skb whose IP header (at `data`) is complete but for id and checksum. Takes the skb. */
