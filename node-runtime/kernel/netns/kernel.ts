@@ -59,6 +59,12 @@ export class Kernel {
   readonly netnsInit: ((ns: Netns) => void)[] = [];
   /** How rooms below ipv4 reach it; set when the ipv4 room is installed. */
   ipv4!: Ipv4Ops;
+  /** raw_local_deliver: shown each packet for this host before its protocol is; keeps a copy. True: somebody took one. */
+  rawDeliver: ((skb: Skb, ns: Netns) => boolean) | undefined = undefined;
+  /** raw_icmp_error: told of each ICMP error about a packet of ours, arguments as InetProtocol.error. */
+  rawError: NonNullable<InetProtocol['error']> | undefined = undefined;
+  /** ping_rcv: gets each ICMP echo reply, `data` at the ICMP header, checksum verified. Takes the skb. */
+  pingRcv: ((skb: Skb, ns: Netns) => void) | undefined = undefined;
   readonly namespaces = new Map<number, Netns>();
   #host: Netns | undefined;
   #nextInum = INIT_NET_INO;
