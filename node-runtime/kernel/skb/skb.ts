@@ -48,6 +48,11 @@ export class Skb {
   ipSummed = CHECKSUM_NONE;
   /** Payload bytes per segment of a super-segment, or 0: cutting makes packets of at most this much TCP payload. */
   gsoSize = 0;
+  /**
+   * The packet carries another in a tunnel, and `gsoSize` and CHECKSUM_PARTIAL are about the inner one. The outer UDP
+   * checksum is then complete already, but for a super-segment, where it holds its pseudo-header's sum: skb->encapsulation.
+   */
+  encapsulation = false;
   /** fwmark. */
   mark = 0;
   priority = 0;
@@ -60,6 +65,8 @@ export class Skb {
   /** ifindex of the bridge port a bridged frame came in and goes out by, 0 otherwise: nf_bridge's physindev, physoutdev. */
   physin = 0;
   physout = 0;
+  /** Source MAC of a bridged packet whose new destination's neighbour is being resolved: nf_bridge_info.neigh_header. */
+  bridgedFrom = 0;
   /** The route looked up for it (skb_dst); the ipv4 room's, opaque below it. */
   dst: object | undefined = undefined;
   /** The socket it is sent by (skb->sk); the transport room's, opaque below it. */
@@ -133,6 +140,7 @@ export class Skb {
     to.pktType = this.pktType;
     to.ipSummed = this.ipSummed;
     to.gsoSize = this.gsoSize;
+    to.encapsulation = this.encapsulation;
     to.mark = this.mark;
     to.priority = this.priority;
     to.ct = this.ct;
@@ -140,6 +148,7 @@ export class Skb {
     to.iif = this.iif;
     to.physin = this.physin;
     to.physout = this.physout;
+    to.bridgedFrom = this.bridgedFrom;
     to.dst = this.dst;
     to.sk = this.sk;
     to.fragMaxSize = this.fragMaxSize;
@@ -149,15 +158,21 @@ export class Skb {
     return to;
   }
 
-  /** Forgets what belongs to the namespace the packet leaves: skb_scrub_packet. Bytes, trace and lateness stay. */
-  scrub(): void {
+  /**
+   * Forgets what the stack has learnt about the packet: skb_scrub_packet. Bytes, trace and lateness stay; the mark too
+   * when the packet stays in its namespace (`crossing` false), as it does when a tunnel wraps or unwraps it.
+   */
+  scrub(crossing = true): void {
     this.ct = undefined;
     this.ctinfo = 0;
-    this.mark = 0;
-    this.priority = 0;
+    if (crossing) {
+      this.mark = 0;
+      this.priority = 0;
+    }
     this.iif = 0;
     this.physin = 0;
     this.physout = 0;
+    this.bridgedFrom = 0;
     this.dst = undefined;
     this.sk = undefined;
     this.cb = 0;
@@ -222,6 +237,7 @@ export class SkbPool {
     skb.protocol = 0;
     skb.ipSummed = CHECKSUM_NONE;
     skb.gsoSize = 0;
+    skb.encapsulation = false;
     skb.fragMaxSize = 0;
     skb.trace = 0;
     skb.late = 0;
