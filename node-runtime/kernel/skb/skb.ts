@@ -136,26 +136,31 @@ export class Skb {
     to.mac = this.mac;
     to.network = this.network;
     to.transport = this.transport;
-    to.protocol = this.protocol;
-    to.pktType = this.pktType;
     to.ipSummed = this.ipSummed;
     to.gsoSize = this.gsoSize;
     to.encapsulation = this.encapsulation;
-    to.mark = this.mark;
-    to.priority = this.priority;
-    to.ct = this.ct;
-    to.ctinfo = this.ctinfo;
-    to.iif = this.iif;
-    to.physin = this.physin;
-    to.physout = this.physout;
-    to.bridgedFrom = this.bridgedFrom;
-    to.dst = this.dst;
-    to.sk = this.sk;
-    to.fragMaxSize = this.fragMaxSize;
-    to.cb = this.cb;
-    to.trace = this.trace;
-    to.late = this.late;
+    to.inherit(this);
     return to;
+  }
+
+  /** Takes over what a copy or a part of `from` shares with it: all but bytes, offsets and offload state. */
+  inherit(from: Skb): void {
+    this.protocol = from.protocol;
+    this.pktType = from.pktType;
+    this.mark = from.mark;
+    this.priority = from.priority;
+    this.ct = from.ct;
+    this.ctinfo = from.ctinfo;
+    this.iif = from.iif;
+    this.physin = from.physin;
+    this.physout = from.physout;
+    this.bridgedFrom = from.bridgedFrom;
+    this.dst = from.dst;
+    this.sk = from.sk;
+    this.fragMaxSize = from.fragMaxSize;
+    this.cb = from.cb;
+    this.trace = from.trace;
+    this.late = from.late;
   }
 
   /**
