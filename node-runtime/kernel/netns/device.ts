@@ -106,6 +106,8 @@ export abstract class NetDevice {
   /** Takes what arrives before any protocol does: br_handle_frame. Returns true when it took the skb. */
   rxHandler: ((skb: Skb) => boolean) | undefined = undefined;
   qdisc: Qdisc | undefined = undefined;
+  /** in_device: what the ipv4 room keeps for this device (neighbours, hook states); opaque below it. */
+  inDevice: object | undefined = undefined;
 
   constructor(options: DeviceOptions) {
     this.kernel = options.kernel;
@@ -144,11 +146,19 @@ export abstract class NetDevice {
     skb.protocol = protocol;
   }
 
+  /** netif_carrier_on, netif_carrier_off: listeners hear of it as a change. */
+  setCarrier(on: boolean): void {
+    if (this.carrier === on) return;
+    this.carrier = on;
+    if (this.ifindex !== 0) this.ns.notify({ type: 'change', dev: this });
+  }
+
   /** dev_queue_xmit: out by this device, through its queue discipline. */
   queueXmit(skb: Skb): void {
-    if (!this.up) {
+    if (!this.up || !this.carrier) {
+      // Without carrier Linux puts noop_qdisc in the queue's place.
       this.stats.txDropped++;
-      this.kernel.drop(skb, 'DEV_DOWN', this);
+      this.kernel.drop(skb, this.up ? 'NO_CARRIER' : 'DEV_DOWN', this);
       return;
     }
     if (this.qdisc !== undefined) this.qdisc.enqueue(skb, this);
@@ -189,7 +199,6 @@ export abstract class NetDevice {
     }
     this.stats.rxPackets++;
     this.stats.rxBytes += skb.len;
-    skb.iif = this.ifindex;
     if (this.ethernet) this.#ethTypeTrans(skb);
     else {
       skb.mac = -1;
@@ -197,6 +206,15 @@ export abstract class NetDevice {
       skb.protocol = ETH_P_IP;
       skb.pktType = PACKET_HOST;
     }
+    this.receiveSkb(skb);
+  }
+
+  /**
+   * netif_receive_skb: `skb.data` is at the network header, `mac`, `protocol` and `pktType` are set already. What a
+   * bridge passes up to itself begins here: its frame's type was judged at the port.
+   */
+  receiveSkb(skb: Skb): void {
+    skb.iif = this.ifindex;
     if (this.taps.size > 0) for (const tap of this.taps) tap(skb, this, false);
     if (this.rxHandler?.(skb)) return;
     const handler = this.kernel.packetTypes.get(skb.protocol);

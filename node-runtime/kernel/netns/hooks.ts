@@ -29,7 +29,12 @@ export const NF_IP_PRI_CONNTRACK_CONFIRM = 0x7fffffff;
 export const NF_ACCEPT = 1;
 /** The hook has disposed of the skb: dropped it with a reason, answered it, or kept it for later. */
 export const NF_STOLEN = 2;
-export type Verdict = typeof NF_ACCEPT | typeof NF_STOLEN;
+/** Accepted, and the functions behind this one are not asked (ip_sabotage_in: the bridge has asked them already). */
+export const NF_STOP = 5;
+export type Verdict = typeof NF_ACCEPT | typeof NF_STOLEN | typeof NF_STOP;
+
+/** Before everything else: include/uapi/linux/netfilter_ipv4.h. */
+export const NF_IP_PRI_FIRST = -0x80000000;
 
 /** What a hook function is told. `skb.data` is at the IP header; `skb.network` too. */
 export interface HookState {
@@ -71,6 +76,7 @@ export class HookTable {
       const verdict = fn(skb, state);
       if (verdict === NF_ACCEPT) continue;
       if (verdict === NF_STOLEN) return undefined;
+      if (verdict === NF_STOP) return skb;
       skb = verdict;
     }
     return skb;

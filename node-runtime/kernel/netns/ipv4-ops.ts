@@ -49,6 +49,22 @@ export interface Ipv4Ops {
   reroute(skb: Skb, ns: Netns): boolean;
   /** ip_defrag: keeps a fragment and returns undefined, or returns the whole packet. `user` keeps queues apart. */
   defrag(skb: Skb, ns: Netns, user: string): Skb | undefined;
+  /**
+   * ip_route_input for a packet (IP header at `network`) that came in by `dev`: the device it would leave by, the
+   * loopback device when it is for this host, with skb.dst set; undefined when there is no route, forwarding is off or
+   * the packet is a martian. The bridge asks it after DNAT (br_nf_pre_routing_finish).
+   */
+  routeInput(skb: Skb, dev: NetDevice): NetDevice | undefined;
+  /**
+   * dst_neigh_output: hands the packet (data at the IP header) to the neighbour of its route `skb.dst` on `dev`, which puts an
+   * Ethernet header in front and calls dev.queueXmit, at once or when the address is resolved. Takes the skb.
+   */
+  neighOutput(skb: Skb, dev: NetDevice): void;
+  /**
+   * ip_do_fragment: cuts the packet (data at the IP header, DF not looked at) into packets of at most `mtu` bytes. Takes
+   * the skb; the fragments have data at their IP headers.
+   */
+  fragment(skb: Skb, mtu: number): Skb[];
   /** The rpfilter match: would a packet to this one's source leave by the device it came in by? */
   reversePathOk(skb: Skb, ns: Netns, dev: NetDevice, loose: boolean): boolean;
 }

@@ -8,6 +8,7 @@ import { DROP_REASONS, type DropReason } from '../trace/drop-reason.ts';
 import type { TraceEvent, TraceStage } from '../trace/event.ts';
 import { Tracer } from '../trace/tracer.ts';
 import { type Mac, mac } from '../wire/addr.ts';
+import type { TraceReplies } from '../trace/replies.ts';
 import type { NetDevice } from './device.ts';
 import { Dice } from './dice.ts';
 import type { Ipv4Ops } from './ipv4-ops.ts';
@@ -44,6 +45,9 @@ export interface KernelOptions {
 /** First namespace inode on a fresh Linux: PROC_NET_INIT_INO is 0xF0000075; later ones are 0xF0000000 and up. */
 const INIT_NET_INO = 4026531833;
 
+/** Handled packets are cut off the backlog's front after this many, should it never run empty. */
+const BACKLOG_COMPACT = 8192;
+
 export class Kernel {
   readonly hostname: string;
   readonly clock: Clock;
@@ -57,6 +61,8 @@ export class Kernel {
   readonly inetProtocols: (InetProtocol | undefined)[] = new Array(256).fill(undefined);
   /** Called for each new namespace, before any device: pernet_operations. Rooms register hooks and listeners here. */
   readonly netnsInit: ((ns: Netns) => void)[] = [];
+  /** Who is answering traced packets: the replies are traced too. Set when the ipv4 room is installed. */
+  traceReplies!: TraceReplies;
   /** How rooms below ipv4 reach it; set when the ipv4 room is installed. */
   ipv4!: Ipv4Ops;
   /** raw_local_deliver: shown each packet for this host before its protocol is; keeps a copy. True: somebody took one. */
@@ -69,7 +75,10 @@ export class Kernel {
   #host: Netns | undefined;
   #nextInum = INIT_NET_INO;
   #macs: ReturnType<Dice['stream']>;
-  #queued = 0;
+  /** The backlog: two arrays and the index of their first live element. */
+  readonly #rxSkbs: Skb[] = [];
+  readonly #rxDevs: NetDevice[] = [];
+  #rxHead = 0;
 
   constructor(options: KernelOptions) {
     this.hostname = options.hostname;
@@ -110,14 +119,27 @@ export class Kernel {
 
   /** enqueue_to_backlog: false when net.core.netdev_max_backlog packets wait already. */
   backlog(dev: NetDevice, skb: Skb): boolean {
-    if (this.#queued >= dev.ns.sysctl.core.netdev_max_backlog) return false;
-    this.#queued++;
-    this.runQueue.push(() => {
-      this.#queued--;
-      dev.netifReceive(skb);
-    });
+    if (this.#rxSkbs.length - this.#rxHead >= dev.ns.sysctl.core.netdev_max_backlog) return false;
+    this.#rxSkbs.push(skb);
+    this.#rxDevs.push(dev);
+    this.runQueue.push(this.#receiveOne);
     return true;
   }
+
+  /** process_backlog, one packet. One function for all packets: a closure for each would be an allocation for each. */
+  readonly #receiveOne = (): void => {
+    const at = this.#rxHead++;
+    const skb = this.#rxSkbs[at]!;
+    const dev = this.#rxDevs[at]!;
+    if (this.#rxHead === this.#rxSkbs.length) {
+      this.#rxSkbs.length = this.#rxDevs.length = this.#rxHead = 0;
+    } else if (this.#rxHead === BACKLOG_COMPACT) {
+      this.#rxSkbs.splice(0, this.#rxHead);
+      this.#rxDevs.splice(0, this.#rxHead);
+      this.#rxHead = 0;
+    }
+    dev.netifReceive(skb);
+  };
 
   /** kfree_skb_reason: the packet dies here, is counted, remembered and, if traced, explained. Takes the skb. */
   drop(skb: Skb, reason: DropReason, where?: NetDevice | Netns, detail?: string): void {
