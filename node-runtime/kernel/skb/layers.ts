@@ -1,0 +1,117 @@
+// Finds the transport header that a packet's offload state (gsoSize, CHECKSUM_PARTIAL) is about, from its bytes. Linux
+// keeps inner_network_header, inner_transport_header and csum_start in the skb; here the headers are read again, since a
+// packet also comes over links that carry nothing but bytes and three facts (skb.gsoSize, ipSummed, encapsulation).
+//
+// Without `encapsulation` it is the transport header of the outermost IPv4 header. With it, the innermost one behind
+// tunnels: IPIP, GRE, and VXLAN or bare IPv4 inside UDP. What begins a UDP payload says which: a VXLAN header's first byte
+// is 0x08, an IPv4 header's 0x4.. . An inner UDP datagram whose payload looks like one more tunnel is the target if its
+// checksum field holds its pseudo-header's sum.
+
+import { u8, u16 } from '../wire/bytes.ts';
+import { pseudoHeader } from '../wire/checksum.ts';
+import * as ethernet from '../wire/ethernet.ts';
+import * as ip from '../wire/ipv4.ts';
+import * as tcp from '../wire/tcp.ts';
+import * as udp from '../wire/udp.ts';
+import * as vxlan from '../wire/vxlan.ts';
+import type { Skb } from './skb.ts';
+
+/** An IPv4 header on the way inwards, and the UDP header of the tunnel right behind it, or -1. */
+export interface Level {
+  readonly ip: number;
+  readonly udp: number;
+}
+
+export interface Layers {
+  /** Offset of the packet's first header: Ethernet, or IPv4 where `data` is past it or there is none. */
+  readonly start: number;
+  /** Every IPv4 header, outermost first; the last is the one of `transport`. */
+  readonly levels: readonly Level[];
+  readonly network: number;
+  readonly transport: number;
+  /** PROTO_TCP or PROTO_UDP. */
+  readonly proto: number;
+}
+
+/** More headers than any tunnel of tunnels here has; hostile nesting ends there. */
+const MAX_LEVELS = 8;
+const GRE_MIN = 4;
+const GRE_TRANSPARENT_BRIDGING = 0x6558;
+
+/** Where the headers begin: at `data` when that is an Ethernet or IPv4 header, else at the network header before it. */
+function begin(skb: Skb): { at: number; type: number } {
+  if (skb.mac === skb.data && skb.network !== skb.data)
+    return { at: skb.data, type: GRE_TRANSPARENT_BRIDGING };
+  if (skb.network >= 0 && skb.network <= skb.data) return { at: skb.network, type: ethernet.TYPE_IPV4 };
+  return { at: skb.data, type: ethernet.TYPE_IPV4 };
+}
+
+/** The headers down to the transport header that the offload state is about; undefined for bytes it cannot be about. */
+export function findLayers(skb: Skb): Layers | undefined {
+  const b = skb.bytes;
+  const end = skb.tail;
+  const levels: Level[] = [];
+  let { at, type } = begin(skb);
+  const start = at;
+  while (levels.length < MAX_LEVELS) {
+    if (type === GRE_TRANSPARENT_BRIDGING) {
+      if (ethernet.check(b, at, end) !== undefined) return undefined;
+      type = ethernet.type(b, at);
+      at += ethernet.HLEN;
+    }
+    if (type !== ethernet.TYPE_IPV4 || ip.checkHeader(b, at, end) !== undefined) return undefined;
+    const network = at;
+    const proto = ip.proto(b, at);
+    at += ip.ihl(b, at);
+    if (proto === ip.PROTO_TCP) {
+      if (tcp.check(b, at, end) !== undefined) return undefined;
+      levels.push({ ip: network, udp: -1 });
+      return { start, levels, network, transport: at, proto };
+    }
+    if (proto === ip.PROTO_UDP) {
+      if (end - at < udp.HLEN) return undefined;
+      const next = intoUdp(skb, levels.length, network, at);
+      levels.push({ ip: network, udp: next === undefined ? -1 : at });
+      if (next === undefined) return { start, levels, network, transport: at, proto };
+      ({ at, type } = next);
+    } else {
+      levels.push({ ip: network, udp: -1 });
+      if (proto === ip.PROTO_IPIP) type = ethernet.TYPE_IPV4;
+      else if (proto === ip.PROTO_GRE && end - at >= GRE_MIN) {
+        type = u16(b, at + 2);
+        at += greLength(b, at);
+      } else return undefined;
+    }
+  }
+  return undefined;
+}
+
+/** RFC 2784 and 2890: checksum, key and sequence number add a word each. */
+function greLength(b: Uint8Array, at: number): number {
+  const flags = u8(b, at);
+  return GRE_MIN + ((flags & 0x80) >> 5) + ((flags & 0x20) >> 3) + ((flags & 0x10) >> 2);
+}
+
+/** What a UDP tunnel's header leads to, or undefined if this UDP header is itself the target. */
+function intoUdp(
+  skb: Skb,
+  depth: number,
+  network: number,
+  at: number,
+): { at: number; type: number } | undefined {
+  if (!skb.encapsulation && skb.gsoSize === 0) return undefined;
+  const b = skb.bytes;
+  const payload = at + udp.HLEN;
+  if (payload >= skb.tail) return undefined;
+  const first = u8(b, payload);
+  const inner =
+    first === vxlan.FLAG_VNI
+      ? { at: payload + vxlan.HLEN, type: GRE_TRANSPARENT_BRIDGING }
+      : first >>> 4 === 4
+        ? { at: payload, type: ethernet.TYPE_IPV4 }
+        : undefined;
+  if (inner === undefined || depth === 0 || skb.gsoSize > 0) return inner;
+  const len = skb.tail - at;
+  const partial = pseudoHeader(ip.src(b, network), ip.dst(b, network), ip.PROTO_UDP, len);
+  return udp.checksum(b, at) === partial ? undefined : inner;
+}
