@@ -22,7 +22,13 @@ describe('a cluster file', () => {
       ['n2', '192.168.100.12', '02:00:c0:a8:64:0c'],
       ['n3', '192.168.100.13', '02:00:c0:a8:64:0d'],
     ]);
-    expect(spec.network).toMatchObject({ backend: 'vxlan', vni: 1, port: 8472, mtu: undefined, bridge: 'cni0' });
+    expect(spec.network).toMatchObject({
+      backend: 'vxlan',
+      vni: 1,
+      port: 8472,
+      mtu: undefined,
+      bridge: 'cni0',
+    });
     expect(spec.placement).toBe('process');
   });
   it('places nodes on their segments', () => {
@@ -34,7 +40,10 @@ describe('a cluster file', () => {
 
   it.each([
     ['nodes: 3\nbackend: vxlan', /^c\.yaml:2:1: backend: unknown field "backend"/],
-    ['network: {backend: vxlam}', /^c\.yaml:1:20: network\.backend: unknown value "vxlam"; did you mean "vxlan"/],
+    [
+      'network: {backend: vxlam}',
+      /^c\.yaml:1:20: network\.backend: unknown value "vxlam"; did you mean "vxlan"/,
+    ],
     ['podCIDR: fd00::/48', /c\.yaml:1:10: podCIDR: .*IPv6 or dual-stack.*write one IPv4 range/],
     ['podCIDR: 10.244.0.0/16,fd00::/48', /dual-stack/],
     ['podCIDR: 10.244.1.0/16', /host bits set; write 10\.244\.0\.0\/16/],

@@ -1,0 +1,26 @@
+// What a command's output is held against: text that must be in it, or a regular expression between slashes.
+import type { Reader } from '../emulator/client.ts';
+
+export interface TextMatch {
+  readonly want: string;
+  test(text: string): boolean;
+}
+
+export function readMatch(at: Reader): TextMatch {
+  const want = at.text();
+  const pattern = /^\/(.*)\/([ims]*)$/s.exec(want);
+  if (pattern === null) return { want: `"${want}"`, test: (text) => text.includes(want) };
+  try {
+    const regexp = new RegExp(pattern[1]!, pattern[2]);
+    return { want, test: (text) => regexp.test(text) };
+  } catch (error) {
+    return at.fail(
+      `${want} is no regular expression (${(error as Error).message})`,
+      'mend it, or write plain text without slashes',
+    );
+  }
+}
+
+/** One match or a list of them; all must hold. */
+export const readMatches = (at: Reader): TextMatch[] =>
+  at.or([], (r) => (r.isList ? r.list(readMatch) : [readMatch(r)]));
