@@ -2,6 +2,8 @@
 // format, pkg/kubelet/kuberuntime/logs). Kept in memory, line by line, and bounded: upstream rotates files at 10 MiB,
 // here the oldest lines go.
 
+import { TextDecoder } from 'node:util';
+
 export type LogStream = 'stdout' | 'stderr';
 
 export interface LogLine {
