@@ -14,6 +14,10 @@ export class Loopback extends NetDevice {
     super({ kernel, name, kind: 'loopback', mac: MAC_ZERO, mtu: LOOPBACK_MTU, noArp: true });
   }
 
+  override get maxMtu(): number {
+    return 0x7fffffff;
+  }
+
   startXmit(skb: Skb): void {
     skb.sk = undefined;
     this.netifRx(skb);

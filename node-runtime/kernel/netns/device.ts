@@ -17,10 +17,13 @@ import {
 import { type Ipv4, isGroupMac, MAC_BROADCAST, type Mac } from '../wire/addr.ts';
 import { put16, put48, u16, u48 } from '../wire/bytes.ts';
 import type { Kernel } from './kernel.ts';
-import type { Netns } from './netns.ts';
+import { type Netns, NetnsError } from './netns.ts';
 import type { DevConf } from './sysctl.ts';
 
 export const ETH_HLEN = 14;
+/** The least that IPv4 allows (RFC 791), and the most that any device here takes. */
+const MIN_MTU = 68;
+const MAX_MTU = 65_535;
 
 /** An address on a device: struct in_ifaddr. */
 export interface IfAddr {
@@ -150,6 +153,26 @@ export abstract class NetDevice {
   setCarrier(on: boolean): void {
     if (this.carrier === on) return;
     this.carrier = on;
+    if (this.ifindex !== 0) this.ns.notify({ type: 'change', dev: this });
+  }
+
+  /** `ip link set DEV address MAC`. */
+  setMac(mac: Mac): void {
+    this.mac = mac;
+    if (this.ifindex !== 0) this.ns.notify({ type: 'change', dev: this });
+  }
+
+  /** Largest MTU that `setMtu` takes: dev->max_mtu. */
+  get maxMtu(): number {
+    return MAX_MTU;
+  }
+  /** `ip link set DEV mtu N`. Throws EINVAL beyond 68..maxMtu. */
+  setMtu(mtu: number): void {
+    if (!Number.isInteger(mtu) || mtu < MIN_MTU)
+      throw new NetnsError('EINVAL', 'mtu less than device minimum');
+    if (mtu > this.maxMtu) throw new NetnsError('EINVAL', 'mtu greater than device maximum');
+    if (mtu === this.mtu) return;
+    this.mtu = mtu;
     if (this.ifindex !== 0) this.ns.notify({ type: 'change', dev: this });
   }
 
