@@ -5,6 +5,7 @@ import type { LinkReport } from '../../emulator/protocol/records.ts';
 import type { NetDevice } from '../kernel/netns/device.ts';
 import type { Kernel } from '../kernel/netns/kernel.ts';
 import type { Skb } from '../kernel/skb/skb.ts';
+import { FRAME_HEADER } from './batch.ts';
 import { Outbox } from './outbox.ts';
 import type { Lines } from './underlay.ts';
 
@@ -79,7 +80,7 @@ class MemoryLink {
   constructor(from: MemoryLines, to: MemoryLines) {
     this.to = to;
     this.outbox = new Outbox(from.kernel, to.name, (skb) => {
-      const bytes = skb.len;
+      const bytes = FRAME_HEADER + skb.len; // as on a real line, so that both are behind at the same point
       if (this.#underWay.push(skb) === 1) to.kernel.runQueue.push(() => this.#arrive(from));
       return bytes;
     });
@@ -92,7 +93,7 @@ class MemoryLink {
     this.#batches++;
     let bytes = 0;
     for (const skb of batch) {
-      bytes += skb.len;
+      bytes += FRAME_HEADER + skb.len;
       this.to.onFrame(from.name, skb);
     }
     this.to.received(from.name, batch.length, bytes);

@@ -10,12 +10,24 @@ export class RunQueue {
   #head = 0;
   #running = false;
   #scheduled = false;
+  #held = false;
   #idle: (() => void)[] = [];
 
   /** Queues `job`; it runs in this turn of the event loop, after the caller returned. */
   push(job: () => void): void {
     this.#jobs.push(job);
-    if (this.#running || this.#scheduled) return;
+    if (this.#running || this.#scheduled || this.#held) return;
+    this.#scheduled = true;
+    queueMicrotask(() => this.#turn());
+  }
+
+  /** Lets jobs gather without running any: a node that stands still while others in its process go on. */
+  hold(): void {
+    this.#held = true;
+  }
+  release(): void {
+    this.#held = false;
+    if (this.pending === 0 || this.#running || this.#scheduled) return;
     this.#scheduled = true;
     queueMicrotask(() => this.#turn());
   }
@@ -37,6 +49,7 @@ export class RunQueue {
   #turn(): void {
     if (this.#running) return;
     this.#scheduled = false;
+    if (this.#held) return;
     this.#running = true;
     try {
       const stop = this.#head + BUDGET;
