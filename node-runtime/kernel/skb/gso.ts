@@ -6,12 +6,13 @@
 // up by one per segment; FIN and PSH stay on the last segment, CWR on the first; a tunnel's UDP checksum is made
 // for each segment unless the field was 0. Checksums come out complete.
 
+import type { Ipv4 } from '../wire/addr.ts';
 import { put16 } from '../wire/bytes.ts';
 import { checksum, fold, pseudoHeader, sum } from '../wire/checksum.ts';
 import * as ip from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
 import * as udp from '../wire/udp.ts';
-import { findLayers, type Layers } from './layers.ts';
+import { findLayers, type Layers, layersFrom } from './layers.ts';
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, HEADROOM, type Skb, type SkbPool } from './skb.ts';
 
 const TCP_CHECKSUM = 16;
@@ -131,21 +132,40 @@ export function completeChecksum(skb: Skb): boolean {
   return true;
 }
 
-/**
- * The sum of the packet's bytes from `at` to its end as they will be once the inner checksum is completed: local checksum
- * offload (lco_csum), with which a tunnel fills in its own UDP checksum over an inner packet that is still partial. Call
- * it before the outer headers are pushed; the inner packet begins at or behind `at`.
- */
-export function completedSum(skb: Skb, at: number): number {
-  if (skb.ipSummed !== CHECKSUM_PARTIAL) return sum(skb.bytes, at, skb.tail);
-  const layers = findLayers(skb);
+/** Sum of the inner packet bytes[at..tail) as they will be once its checksum is completed: lco_csum. */
+function completedSum(skb: Skb, at: number, type: number): number {
+  const layers = skb.ipSummed === CHECKSUM_PARTIAL ? layersFrom(skb, at, type, skb.encapsulation) : undefined;
   if (layers === undefined) return sum(skb.bytes, at, skb.tail);
   const b = skb.bytes;
   const { network, transport, proto } = layers;
   const end = packetEnd(skb, network);
   // A segment whose checksum is right sums with its pseudo-header to zero, so alone to the complement of that.
   const segment = ~pseudoHeader(ip.src(b, network), ip.dst(b, network), proto, end - transport) & 0xffff;
-  const rest = sum(b, end, skb.tail);
+  const padding = sum(b, end, skb.tail);
   const odd = ((end - at) & 1) === 1;
-  return fold(sum(b, at, transport) + segment + (odd ? ((rest & 0xff) << 8) | (rest >>> 8) : rest));
+  return fold(sum(b, at, transport) + segment + (odd ? ((padding & 0xff) << 8) | (padding >>> 8) : padding));
+}
+
+/**
+ * Fills in the checksum of a tunnel's UDP header at `at`: udp_set_csum. `inner` is where the packet it carries begins,
+ * `type` ETHERNET or ETH_P_IP. Over a super-segment the field gets the pseudo-header's sum, for `gsoSegment` to complete;
+ * over a CHECKSUM_PARTIAL packet it comes out as it will be right once the inner one is (local checksum offload). To be
+ * called before `skb.encapsulation` is set for this tunnel, since until then it speaks of the inner packet.
+ */
+export function setTunnelChecksum(
+  skb: Skb,
+  at: number,
+  inner: number,
+  type: number,
+  src: Ipv4,
+  dst: Ipv4,
+): void {
+  const pseudo = pseudoHeader(src, dst, ip.PROTO_UDP, skb.tail - at);
+  udp.setChecksum(skb.bytes, at, 0);
+  if (skb.gsoSize > 0) {
+    udp.setChecksum(skb.bytes, at, pseudo);
+    return;
+  }
+  const covered = sum(skb.bytes, at, inner, fold(pseudo + completedSum(skb, inner, type)));
+  udp.setChecksum(skb.bytes, at, ~covered & 0xffff || 0xffff);
 }

@@ -36,25 +36,30 @@ export interface Layers {
 /** More headers than any tunnel of tunnels here has; hostile nesting ends there. */
 const MAX_LEVELS = 8;
 const GRE_MIN = 4;
-const GRE_TRANSPARENT_BRIDGING = 0x6558;
+/** Transparent Ethernet bridging: an Ethernet frame follows (RFC 7637 section 3.2.1). */
+export const ETHERNET = 0x6558;
 
 /** Where the headers begin: at `data` when that is an Ethernet or IPv4 header, else at the network header before it. */
 function begin(skb: Skb): { at: number; type: number } {
-  if (skb.mac === skb.data && skb.network !== skb.data)
-    return { at: skb.data, type: GRE_TRANSPARENT_BRIDGING };
+  if (skb.mac === skb.data && skb.network !== skb.data) return { at: skb.data, type: ETHERNET };
   if (skb.network >= 0 && skb.network <= skb.data) return { at: skb.network, type: ethernet.TYPE_IPV4 };
   return { at: skb.data, type: ethernet.TYPE_IPV4 };
 }
 
 /** The headers down to the transport header that the offload state is about; undefined for bytes it cannot be about. */
 export function findLayers(skb: Skb): Layers | undefined {
+  const { at, type } = begin(skb);
+  return layersFrom(skb, at, type, skb.encapsulation);
+}
+
+/** As findLayers from the header at `at`, of EtherType IPv4 or an ETHERNET frame; `tunnelled`: look behind tunnels. */
+export function layersFrom(skb: Skb, at: number, type: number, tunnelled: boolean): Layers | undefined {
   const b = skb.bytes;
   const end = skb.tail;
   const levels: Level[] = [];
-  let { at, type } = begin(skb);
   const start = at;
   while (levels.length < MAX_LEVELS) {
-    if (type === GRE_TRANSPARENT_BRIDGING) {
+    if (type === ETHERNET) {
       if (ethernet.check(b, at, end) !== undefined) return undefined;
       type = ethernet.type(b, at);
       at += ethernet.HLEN;
@@ -70,7 +75,7 @@ export function findLayers(skb: Skb): Layers | undefined {
     }
     if (proto === ip.PROTO_UDP) {
       if (end - at < udp.HLEN) return undefined;
-      const next = intoUdp(skb, levels.length, network, at);
+      const next = intoUdp(skb, tunnelled, levels.length, network, at);
       levels.push({ ip: network, udp: next === undefined ? -1 : at });
       if (next === undefined) return { start, levels, network, transport: at, proto };
       ({ at, type } = next);
@@ -95,18 +100,19 @@ function greLength(b: Uint8Array, at: number): number {
 /** What a UDP tunnel's header leads to, or undefined if this UDP header is itself the target. */
 function intoUdp(
   skb: Skb,
+  tunnelled: boolean,
   depth: number,
   network: number,
   at: number,
 ): { at: number; type: number } | undefined {
-  if (!skb.encapsulation && skb.gsoSize === 0) return undefined;
+  if (!tunnelled && skb.gsoSize === 0) return undefined;
   const b = skb.bytes;
   const payload = at + udp.HLEN;
   if (payload >= skb.tail) return undefined;
   const first = u8(b, payload);
   const inner =
     first === vxlan.FLAG_VNI
-      ? { at: payload + vxlan.HLEN, type: GRE_TRANSPARENT_BRIDGING }
+      ? { at: payload + vxlan.HLEN, type: ETHERNET }
       : first >>> 4 === 4
         ? { at: payload, type: ethernet.TYPE_IPV4 }
         : undefined;
