@@ -1,0 +1,47 @@
+// PATCH: the four types, by media type. k8s.io/apiserver/pkg/endpoints/handlers/patch.go.
+import { copy, type Fields } from '../fields.ts';
+import { asObject, parseJson } from '../http/body.ts';
+import type { Registry, Target, WriteOptions } from '../registry.ts';
+import { unsupportedMediaType } from '../status-error.ts';
+import type { KubeObject } from '../types/meta.ts';
+import { applyMergePatch } from './merge-patch.ts';
+
+export const JSON_PATCH = 'application/json-patch+json';
+export const MERGE_PATCH = 'application/merge-patch+json';
+export const STRATEGIC_PATCH = 'application/strategic-merge-patch+json';
+export const APPLY_PATCH = 'application/apply-patch+yaml';
+
+export const PATCH_TYPES: readonly string[] = [JSON_PATCH, MERGE_PATCH, STRATEGIC_PATCH, APPLY_PATCH];
+
+export interface PatchOptions extends WriteOptions {
+  readonly force?: boolean;
+  readonly fieldValidation?: string | undefined;
+}
+
+export interface Patched {
+  readonly object: KubeObject;
+  readonly created: boolean;
+}
+
+export async function applyPatch(
+  registry: Registry,
+  target: Target,
+  type: string,
+  body: Buffer,
+  options: PatchOptions,
+): Promise<Patched> {
+  switch (type) {
+    case MERGE_PATCH:
+    case STRATEGIC_PATCH: {
+      const patch = asObject(parseJson(body));
+      const object = await registry.update(
+        target,
+        (latest) => copy(applyMergePatch(latest, patch)) as Fields,
+        options,
+      );
+      return { object, created: false };
+    }
+    default:
+      throw unsupportedMediaType(PATCH_TYPES);
+  }
+}

@@ -1,0 +1,60 @@
+// The strategies of the built-in kinds, by kind.
+
+import { namespaceStrategy, nodeStrategy } from './cluster-strategies.ts';
+import { podStrategy } from './pod-strategy.ts';
+import type { Strategy } from './resource.ts';
+
+const stored: Strategy = {};
+const withStatus: Strategy = { status: true };
+const withSpec: Strategy = { status: true, generation: true };
+
+export const strategies: Readonly<Record<string, Strategy>> = {
+  ConfigMap: { createOnUpdate: false },
+  Endpoints: { createOnUpdate: true },
+  Event: { createOnUpdate: true, selectable: EVENT_FIELDS() },
+  Lease: { createOnUpdate: true },
+  Namespace: namespaceStrategy,
+  Node: nodeStrategy,
+  Pod: podStrategy,
+  Secret: { selectable: ['type'] },
+  Service: withStatus,
+  EndpointSlice: { generation: true },
+  Deployment: withSpec,
+  ReplicaSet: { ...withSpec, selectable: ['status.replicas'] },
+  ReplicationController: { ...withSpec, selectable: ['status.replicas'] },
+  StatefulSet: withSpec,
+  DaemonSet: withSpec,
+  Job: { ...withSpec, selectable: ['status.successful'] },
+  CronJob: withSpec,
+  HorizontalPodAutoscaler: withStatus,
+  PodDisruptionBudget: withSpec,
+  Ingress: withSpec,
+  IngressClass: { generation: true },
+  NetworkPolicy: { generation: true },
+  PersistentVolume: withStatus,
+  PersistentVolumeClaim: withStatus,
+  ResourceQuota: withStatus,
+  ServiceCIDR: withStatus,
+  CustomResourceDefinition: withSpec,
+  Role: { names: 'path-segment' },
+  RoleBinding: { names: 'path-segment' },
+  ClusterRole: { names: 'path-segment' },
+  ClusterRoleBinding: { names: 'path-segment' },
+  IPAddress: stored,
+};
+
+function EVENT_FIELDS(): readonly string[] {
+  return [
+    'involvedObject.kind',
+    'involvedObject.namespace',
+    'involvedObject.name',
+    'involvedObject.uid',
+    'involvedObject.apiVersion',
+    'involvedObject.resourceVersion',
+    'involvedObject.fieldPath',
+    'reason',
+    'reportingComponent',
+    'source',
+    'type',
+  ];
+}

@@ -1,0 +1,83 @@
+// The API server as one value: a store, a clock and credentials go in; connections of any kind are served. It opens no
+// port of its own: the emulator hands it sockets of its loopback listener, streams the fabric relays, and in-memory
+// pairs for nodes that live in the same process.
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { ObjectStore } from '../store/store.ts';
+import { Catalogue } from './catalogue.ts';
+import { Chance } from './chance.ts';
+import type { Clock } from './clock.ts';
+import { Discovery } from './http/discovery.ts';
+import type { User } from './http/exchange.ts';
+import { ANONYMOUS, createHandler } from './http/handler.ts';
+import { ResourceHandler } from './http/resource-handler.ts';
+import { Subresources } from './http/subresources.ts';
+import { WatchHub } from './http/watch.ts';
+import { Registry } from './registry.ts';
+import { versionInfo } from './version.ts';
+
+export interface ApiServerOptions {
+  readonly store: ObjectStore;
+  readonly clock: Clock;
+  readonly seed: number;
+  /** Bearer tokens, and whom they stand for. */
+  readonly tokens: ReadonlyMap<string, User>;
+  /** What /version says: "1.32". */
+  readonly kubernetesVersion?: string;
+}
+
+export class ApiServer {
+  readonly registry: Registry;
+  readonly catalogue = new Catalogue();
+  #http: Server;
+  #watches: WatchHub;
+  #connections = new Set<Duplex>();
+
+  constructor(options: ApiServerOptions) {
+    const { store, clock } = options;
+    this.registry = new Registry({
+      store,
+      clock,
+      chance: new Chance(options.seed, store.revision),
+      catalogue: this.catalogue,
+    });
+    this.#watches = new WatchHub(store, clock);
+    const resources = new ResourceHandler({
+      registry: this.registry,
+      catalogue: this.catalogue,
+      watches: this.#watches,
+      subresources: new Subresources(this.registry),
+    });
+    const handler = createHandler({
+      resources,
+      discovery: new Discovery(this.catalogue),
+      version: versionInfo(options.kubernetesVersion ?? '1.32'),
+      authenticate: (req) => authenticate(req, options.tokens),
+    });
+    // Timeouts of node:http run on the host's clock; a virtual cluster's requests take none of that time.
+    this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 }, handler);
+    this.#http.timeout = 0;
+  }
+
+  /** Serves one connection of plain HTTP, whatever carries it. */
+  serve(stream: Duplex): void {
+    this.#connections.add(stream);
+    stream.on('close', () => this.#connections.delete(stream));
+    stream.on('error', () => stream.destroy());
+    this.#http.emit('connection', stream);
+  }
+
+  /** Ends watches and connections. The store stays open: it is its owner's. */
+  close(): void {
+    this.#watches.close();
+    for (const stream of this.#connections) stream.destroy();
+    this.#http.close();
+  }
+}
+
+function authenticate(req: IncomingMessage, tokens: ReadonlyMap<string, User>): User | undefined {
+  const header = req.headers.authorization;
+  if (header === undefined) return ANONYMOUS;
+  const token = /^Bearer\s+(\S+)$/i.exec(header)?.[1];
+  return token === undefined ? undefined : tokens.get(token);
+}
