@@ -49,9 +49,13 @@ export interface ClusterOverrides {
   readonly seed?: number;
 }
 
-/** Reads the fields of a cluster; `kind: Cluster` files and `cluster:` in a scenario have the same. */
-export function readCluster(at: Reader, overrides: ClusterOverrides = {}): ClusterSpec {
-  const f = at.fields(FIELDS);
+/** Reads the fields of a cluster; `kind: Cluster` files (with their `header` fields) and `cluster:` in a scenario have the same. */
+export function readCluster(
+  at: Reader,
+  overrides: ClusterOverrides = {},
+  header: readonly string[] = [],
+): ClusterSpec {
+  const f: Record<(typeof FIELDS)[number], Reader> = at.fields([...FIELDS, ...header]);
   const runtime = f.runtime.or('kubernetes', (r) => r.choice(['kubernetes', 'docker']));
   const podCIDR = readRange(f.podCIDR, '10.244.0.0/16');
   const serviceCIDR = readRange(f.serviceCIDR, '10.96.0.0/16');

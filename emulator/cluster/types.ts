@@ -67,3 +67,16 @@ export interface Capture {
 
 /** What happens to frames on a link. */
 export type LinkEffect = Omit<NetemRecord, 'type'> | { readonly partition: true };
+
+/** One line of `podwire status`. */
+export interface NodeStatus {
+  readonly name: string;
+  /** running, paused, restarting, failed: what the process does. */
+  readonly process: string;
+  readonly pid: number | undefined;
+  /** Ready, NotReady, Unknown: what the API server says. */
+  readonly ready: string;
+  readonly address: string;
+  readonly podCIDR: string | undefined;
+  readonly restarts: number;
+}
