@@ -15,6 +15,8 @@ export interface DropRecord {
   readonly reason: DropReason;
   readonly detail: string | undefined;
   readonly trace: number;
+  /** How long the packet was, from the same header as `bytes`. */
+  readonly length: number;
   /** First bytes, from the Ethernet header where there is one, else from the IP header. */
   readonly bytes: Uint8Array;
   readonly hasMac: boolean;
@@ -22,6 +24,8 @@ export interface DropRecord {
 
 export class Tracer {
   sink: TraceSink | undefined;
+  /** Captures that also show what died. */
+  readonly dropSinks = new Set<(drop: DropRecord) => void>();
   readonly dropped = new Map<DropReason, number>();
   #ring: DropRecord[] = [];
   #next = 0;
@@ -58,12 +62,14 @@ export class Tracer {
       reason,
       detail,
       trace: skb.trace,
+      length: skb.tail - start,
       bytes: skb.bytes.slice(start, Math.min(skb.tail, start + SNAP)),
       hasMac,
     };
     if (this.#ring.length < RING) this.#ring.push(record);
     else this.#ring[this.#next] = record;
     this.#next = (this.#next + 1) % RING;
+    for (const sink of this.dropSinks) sink(record);
   }
 
   /** The remembered drops, oldest first. */
