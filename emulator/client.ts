@@ -20,5 +20,6 @@ export type {
 export { InputError, oneOf } from './input/error.ts';
 export { parseDuration, Reader, readDocuments } from './input/reader.ts';
 export type { Hop, Outcome, TraceResult } from './observe/trace-result.ts';
+export { hopLine, traceLines } from './observe/trace-text.ts';
 export type { ClusterSpec } from './protocol/cluster.ts';
 export type { NetemRecord, StatsReport } from './protocol/records.ts';

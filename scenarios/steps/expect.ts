@@ -2,7 +2,7 @@
 // Nothing is timed out for a denied packet: the drop is known.
 import {
   formatRef,
-  type Hop,
+  hopLine,
   parseTarget,
   type Reader,
   type Ref,
@@ -172,6 +172,3 @@ function saw(trace: TraceResult): string {
     return `delivered${where}, TTL ${outcome.received?.ttl}, from ${outcome.received?.src}`;
   return `${outcome.result}${where}: ${outcome.text}`;
 }
-
-export const hopLine = (hop: Hop): string =>
-  `${hop.time.toFixed(3).padStart(9)} ms ${hop.reply ? '<' : '>'} ${`${hop.node}/${hop.netns}`.padEnd(16)} ${(hop.device ?? '').padEnd(12)} ${hop.stage.padEnd(11)} ${hop.text}`;

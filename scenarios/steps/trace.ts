@@ -1,7 +1,7 @@
 // One packet, printed hop by hop.
-import { formatRef } from '../../emulator/client.ts';
+import { formatRef, traceLines } from '../../emulator/client.ts';
 import type { Verb } from '../step.ts';
-import { hopLine, PROBE_FIELDS, type Probe, readProbe } from './expect.ts';
+import { PROBE_FIELDS, type Probe, readProbe } from './expect.ts';
 
 export const trace: Verb<Probe> = {
   name: 'trace',
@@ -9,10 +9,6 @@ export const trace: Verb<Probe> = {
   read: (at) => readProbe(at.fields(PROBE_FIELDS)),
   async run(step, { cluster, report }) {
     const result = await cluster.trace(step.from, step.to, step.options);
-    report.print([
-      `trace ${formatRef(step.from)} → ${step.toText} ${result.packet.proto}, ${result.packet.src} > ${result.packet.dst}`,
-      ...result.hops.map(hopLine),
-      `  ${result.outcome.text}${result.rtt === undefined ? '' : `; answer after ${result.rtt.toFixed(3)} ms`}; ${result.crossings} user/kernel crossings`,
-    ]);
+    report.print(traceLines(`${formatRef(step.from)} → ${step.toText}`, result));
   },
 };

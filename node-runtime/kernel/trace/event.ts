@@ -29,6 +29,9 @@ export type TraceStage =
   | 'socket' // delivered
   | 'drop';
 
+/** Set in the trace id of an answer to a traced packet, and of an ICMP error about one: which way an event was going. */
+export const TRACE_REPLY = 0x8000;
+
 export interface TraceEvent {
   readonly trace: number;
   /** Order within one kernel. */
