@@ -263,6 +263,21 @@ describe('completeChecksum', () => {
     expect(tcp.checksumOk(skb.bytes, skb.transport, end, SRC, DST)).toBe(true);
   });
 
+  it("counts an inner frame's padding in the tunnel's own checksum only", () => {
+    for (const n of [1, 2]) {
+      const skb = tcpSkb(n);
+      const end = skb.tail;
+      skb.bytes.fill(0xa5, end, end + 5);
+      skb.tail += 5;
+      encapsulate(skb, 'vxlan');
+      completeChecksum(skb);
+      const { levels, network, transport } = findLayers(skb)!;
+      expect(udp.checksumOk(skb.bytes, levels[0]!.udp, DST, SRC)).toBe(true);
+      const inner = network + ip.totalLen(skb.bytes, network);
+      expect(tcp.checksumOk(skb.bytes, transport, inner, SRC, DST)).toBe(true);
+    }
+  });
+
   it('never makes a UDP checksum 0', () => {
     const payload = new Uint8Array(2);
     const probe = udpSkb(payload);

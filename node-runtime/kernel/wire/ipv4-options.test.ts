@@ -17,17 +17,15 @@ const option: fc.Arbitrary<Ipv4Option> = fc.oneof(
       fc.array(word.map(ip4), { maxLength: 9 }),
     )
     .map(([kind, pointer, route]): Ipv4Option => ({ kind, pointer, route })),
-  fc
-    .tuple(octet, fc.nat(15), fc.nat(15), fc.array(word, { maxLength: 9 }))
-    .map(
-      ([pointer, overflow, flag, words]): Ipv4Option => ({
-        kind: 'timestamp',
-        pointer,
-        overflow,
-        flag,
-        words,
-      }),
-    ),
+  fc.tuple(octet, fc.nat(15), fc.nat(15), fc.array(word, { maxLength: 9 })).map(
+    ([pointer, overflow, flag, words]): Ipv4Option => ({
+      kind: 'timestamp',
+      pointer,
+      overflow,
+      flag,
+      words,
+    }),
+  ),
   fc.nat(0xffff).map((value): Ipv4Option => ({ kind: 'router-alert', value })),
   fc
     .tuple(fc.constantFrom(130, 134, 136, 30, 94), fc.uint8Array({ maxLength: 8 }))
