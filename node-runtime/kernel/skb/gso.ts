@@ -12,7 +12,7 @@ import { checksum, fold, pseudoHeader, sum } from '../wire/checksum.ts';
 import * as ip from '../wire/ipv4.ts';
 import * as tcp from '../wire/tcp.ts';
 import * as udp from '../wire/udp.ts';
-import { findLayers, type Layers, layersFrom } from './layers.ts';
+import { findLayers, type Layers, layersFrom, outerNetwork } from './layers.ts';
 import { CHECKSUM_NONE, CHECKSUM_PARTIAL, HEADROOM, type Skb, type SkbPool } from './skb.ts';
 
 const TCP_CHECKSUM = 16;
@@ -119,14 +119,25 @@ const packetEnd = (skb: Skb, network: number): number =>
  */
 export function completeChecksum(skb: Skb): boolean {
   if (skb.ipSummed !== CHECKSUM_PARTIAL) return true;
-  const layers = findLayers(skb);
-  if (layers === undefined) return false;
-  const { network, transport, proto } = layers;
+  if (skb.encapsulation) {
+    const layers = findLayers(skb);
+    return layers !== undefined && complete(skb, layers.network);
+  }
+  const network = outerNetwork(skb);
+  return network >= 0 && complete(skb, network);
+}
+
+/** Completes the transport checksum of the packet whose sound IPv4 header is at `network`. */
+function complete(skb: Skb, network: number): boolean {
   const b = skb.bytes;
+  const proto = ip.proto(b, network);
+  const transport = network + ip.ihl(b, network);
   const end = packetEnd(skb, network);
+  if (proto !== ip.PROTO_TCP && proto !== ip.PROTO_UDP) return false;
+  if (end - transport < (proto === ip.PROTO_TCP ? tcp.MIN_HLEN : udp.HLEN)) return false;
   const field = transport + (proto === ip.PROTO_TCP ? TCP_CHECKSUM : UDP_CHECKSUM);
-  put16(b, field, 0);
   const pseudo = pseudoHeader(ip.src(b, network), ip.dst(b, network), proto, end - transport);
+  put16(b, field, 0);
   put16(b, field, checksum(b, transport, end, pseudo) || 0xffff);
   skb.ipSummed = CHECKSUM_NONE;
   return true;

@@ -39,17 +39,27 @@ const GRE_MIN = 4;
 /** Transparent Ethernet bridging: an Ethernet frame follows (RFC 7637 section 3.2.1). */
 export const ETHERNET = 0x6558;
 
-/** Where the headers begin: at `data` when that is an Ethernet or IPv4 header, else at the network header before it. */
-function begin(skb: Skb): { at: number; type: number } {
-  if (skb.mac === skb.data && skb.network !== skb.data) return { at: skb.data, type: ETHERNET };
-  if (skb.network >= 0 && skb.network <= skb.data) return { at: skb.network, type: ethernet.TYPE_IPV4 };
-  return { at: skb.data, type: ethernet.TYPE_IPV4 };
+/** Whether the headers begin with an Ethernet header, at `data`. A MAC offset before `data` may be of an earlier device. */
+const atEthernet = (skb: Skb): boolean => skb.mac === skb.data && skb.network !== skb.data;
+/** Where the outermost IPv4 header is when not: at `data`, or before it once the packet is up at its transport. */
+const ipStart = (skb: Skb): number => (skb.network >= 0 && skb.network <= skb.data ? skb.network : skb.data);
+
+/** Offset of a sound outermost IPv4 header, or -1; without allocation, for packets in no tunnel. */
+export function outerNetwork(skb: Skb): number {
+  let at = skb.data;
+  if (!atEthernet(skb)) at = ipStart(skb);
+  else {
+    if (ethernet.check(skb.bytes, at, skb.tail) !== undefined) return -1;
+    if (ethernet.type(skb.bytes, at) !== ethernet.TYPE_IPV4) return -1;
+    at += ethernet.HLEN;
+  }
+  return ip.checkHeader(skb.bytes, at, skb.tail) === undefined ? at : -1;
 }
 
 /** The headers down to the transport header that the offload state is about; undefined for bytes it cannot be about. */
 export function findLayers(skb: Skb): Layers | undefined {
-  const { at, type } = begin(skb);
-  return layersFrom(skb, at, type, skb.encapsulation);
+  if (atEthernet(skb)) return layersFrom(skb, skb.data, ETHERNET, skb.encapsulation);
+  return layersFrom(skb, ipStart(skb), ethernet.TYPE_IPV4, skb.encapsulation);
 }
 
 /** As findLayers from the header at `at`, of EtherType IPv4 or an ETHERNET frame; `tunnelled`: look behind tunnels. */
