@@ -217,10 +217,16 @@ describe('gsoSegment', () => {
       expect(gsoSegs(skb)).toBe(1);
       expect(gsoNetworkLen(skb)).toBe(skb.tail - skb.network);
     }
+    const datagram = gsoSegment(udpSkb(new Uint8Array(100)), pool);
+    expect(datagram.map((s) => udp.checksumOk(s.bytes, s.data + 20, SRC, DST))).toEqual([true]);
+    const arp = pool.copyOf(new Uint8Array(42).fill(1));
+    expect(gsoSegment(arp, pool).map((s) => hex(s.view()))).toEqual([hex(arp.view())]);
   });
 
   it('gives nothing of bytes that are not TCP in a tunnel it knows, and never throws', () => {
-    expect(gsoSegment(udpSkb(new Uint8Array(100)), pool)).toEqual([]);
+    const notTcp = udpSkb(new Uint8Array(100));
+    notTcp.gsoSize = 50;
+    expect(gsoSegment(notTcp, pool)).toEqual([]);
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 120 }),

@@ -45,19 +45,23 @@ export function gsoNetworkLen(skb: Skb): number {
 
 /**
  * Cuts a TCP super-segment into the frames that Linux would put on the wire, in order, each with complete checksums. The
- * packet itself is not changed and stays the caller's. One that needs no cutting gives one copy; bytes that are no TCP
- * packet in a known tunnel give none.
+ * packet itself is not changed and stays the caller's. Any packet with gsoSize 0, UDP too, gives one copy of it, completed; a
+ * super-segment that is no TCP packet in a known tunnel gives none.
  */
 export function gsoSegment(skb: Skb, pool: SkbPool): Skb[] {
+  if (skb.gsoSize === 0) {
+    const copy = skb.clone();
+    completeChecksum(copy);
+    return [copy];
+  }
   const layers = findLayers(skb);
   if (layers === undefined || layers.proto !== ip.PROTO_TCP) return [];
   const payload = payloadOf(skb, layers);
   const total = skb.tail - payload;
-  const size = skb.gsoSize > 0 ? skb.gsoSize : Math.max(total, 1);
   const segments: Skb[] = [];
   let done = 0;
   do {
-    const len = Math.min(size, total - done);
+    const len = Math.min(skb.gsoSize, total - done);
     const segment = part(skb, pool, layers.start, payload, done, len);
     finish(segment, layers, segments.length, done, done + len === total);
     segments.push(segment);
