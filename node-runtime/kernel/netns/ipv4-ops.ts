@@ -30,6 +30,12 @@ export interface OutputRoute {
 /** Why there is no route: what the system call returns. */
 export type RouteErrno = 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL';
 
+/** What the ipv4 room reads of a packet's socket (skb.sk). */
+export interface SockInfo {
+  /** ifindex of the device it is bound to, or 0: sk_bound_dev_if. */
+  readonly boundDev: number;
+}
+
 export interface Ipv4Ops {
   /**
    * ip_route_output_key: the route to `dst` for a packet of ours. `src` 0: none chosen yet. `oif` 0: any device; else

@@ -63,6 +63,8 @@ export class Sysctl {
     ipfrag_time: 30,
     ipfrag_high_thresh: 4_194_304,
     ipfrag_max_dist: 64,
+    ip_forward_use_pmtu: 0,
+    icmp_ignore_bogus_error_responses: 1,
     fwmark_reflect: 0,
     tcp_syn_retries: 6,
     tcp_synack_retries: 5,
@@ -110,6 +112,10 @@ export class Sysctl {
     gc_thresh2: 512,
     gc_thresh3: 1024,
     unres_qlen_bytes: 212_992,
+    /** Hundredths of a second: a proxy's answer waits up to this long, and a fresh entry holds at least that long. */
+    proxy_delay: 80,
+    proxy_qlen: 64,
+    locktime: 100,
   };
   /** net.bridge.* */
   readonly bridge = { 'bridge-nf-call-iptables': 1 };
