@@ -26,8 +26,9 @@ const KERNEL = [
 const NODE = [
   ['kernel'],
   ['sockets'],
-  ['underlay', 'api-client', 'node-fs.ts'],
-  ['cni', 'flanneld', 'kube-proxy', 'network-policy', 'docker'],
+  ['underlay', 'api-client', 'node-fs.ts', 'supervision'],
+  ['cni'],
+  ['flanneld', 'kube-proxy', 'network-policy', 'docker'],
   ['kubelet', 'workloads'],
   ['fabric', 'node.ts', 'daemons.ts', 'main.ts', 'inline.ts'],
 ];
@@ -41,20 +42,28 @@ function* sources(dir: string): Generator<string> {
 }
 
 const imports = (file: string): string[] =>
-  [...readFileSync(join(root, file), 'utf8').matchAll(/(?:^|\n)\s*(?:import|export)[^'"`;]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)/g)].map((m) =>
-    relative(root, resolve(root, dirname(file), (m[1] ?? m[2])!)).replaceAll('\\', '/'),
-  );
+  [
+    ...readFileSync(join(root, file), 'utf8').matchAll(
+      /(?:^|\n)\s*(?:import|export)[^'"`;]*?from\s+'(\.[^']+)'|import\('(\.[^']+)'\)/g,
+    ),
+  ].map((m) => relative(root, resolve(root, dirname(file), (m[1] ?? m[2])!)).replaceAll('\\', '/'));
 
-const level = (rows: readonly (readonly string[])[], room: string): number => rows.findIndex((row) => row.includes(room));
+const level = (rows: readonly (readonly string[])[], room: string): number =>
+  rows.findIndex((row) => row.includes(room));
 
 /** Why `from` may not import `to`, or undefined when it may. */
 function fault(from: string, to: string): string | undefined {
   const [a, aRoom = '', aSub = ''] = from.split('/');
   const [b, bRoom = '', bSub = ''] = to.split('/');
   if (a === 'coredns-lite') return b === a ? undefined : 'coredns-lite imports nothing of ours';
-  if (b === 'coredns-lite') return from.startsWith('node-runtime/workloads/dns/') ? undefined : 'only workloads/dns imports coredns-lite';
+  if (b === 'coredns-lite')
+    return from.startsWith('node-runtime/workloads/dns/')
+      ? undefined
+      : 'only workloads/dns imports coredns-lite';
   if (a === 'scenarios')
-    return b === a || to === 'emulator/client.ts' || to.startsWith('emulator/api/types/') ? undefined : 'scenarios imports emulator/client and api/types only';
+    return b === a || to === 'emulator/client.ts' || to.startsWith('emulator/api/types/')
+      ? undefined
+      : 'scenarios imports emulator/client and api/types only';
   if (a === 'emulator') {
     if (b === 'node-runtime') return 'emulator imports nothing of node-runtime';
     if (b === 'scenarios') return aRoom === 'cli' ? undefined : 'only the CLI imports scenarios';
@@ -64,7 +73,9 @@ function fault(from: string, to: string): string | undefined {
   }
   // a is node-runtime
   if (b === 'emulator')
-    return bRoom === 'protocol' || (bRoom === 'api' && bSub === 'types') ? undefined : 'node-runtime imports of emulator only protocol and api/types';
+    return bRoom === 'protocol' || (bRoom === 'api' && bSub === 'types')
+      ? undefined
+      : 'node-runtime imports of emulator only protocol and api/types';
   if (b !== 'node-runtime') return `node-runtime does not import ${b}`;
   if (aRoom === 'kernel' && bRoom === 'kernel') {
     if (aSub === bSub || !from.split('/')[3]) return undefined; // within a room; boot.ts installs them all
@@ -85,7 +96,7 @@ it('imports point down', () => {
   const faults: string[] = [];
   for (const dir of ROOTS)
     for (const file of sources(dir)) {
-      if (/\.test\.tsx?$/.test(file) || file.includes('/testing/')) continue;
+      if (/\.test\.tsx?$/.test(file) || /\/testing\/|test-kit\.ts$/.test(file)) continue;
       for (const to of imports(file)) {
         const why = fault(file.replaceAll('\\', '/'), to);
         if (why !== undefined) faults.push(`${file} → ${to}: ${why}`);
@@ -96,7 +107,9 @@ it('imports point down', () => {
 
 it('knows a wrong direction when it sees one', () => {
   expect(fault('node-runtime/kernel/wire/ipv4.ts', 'node-runtime/kernel/skb/skb.ts')).toMatch(/not above/);
-  expect(fault('emulator/store/memory.ts', 'node-runtime/kernel/wire/addr.ts')).toMatch(/nothing of node-runtime/);
+  expect(fault('emulator/store/memory.ts', 'node-runtime/kernel/wire/addr.ts')).toMatch(
+    /nothing of node-runtime/,
+  );
   expect(fault('node-runtime/cni/bridge.ts', 'node-runtime/kubelet/pod.ts')).toMatch(/not above/);
   expect(fault('coredns-lite/server.ts', 'emulator/api/types/meta.ts')).toBeDefined();
   expect(fault('node-runtime/cni/bridge.ts', 'node-runtime/kernel/wire/addr.ts')).toBeUndefined();
