@@ -151,7 +151,12 @@ function deliver(net: Ipv4Net, skb: Skb, dev: NetDevice): void {
   if (skb.trace !== 0) {
     kernel.traceReplies.delivered(skb, net.ns.inum, kernel.clock.now());
     const ttl = ip.ttl(skb.bytes, skb.network);
-    kernel.traceEvent(skb, dev, 'input', `for this host: protocol ${proto}`, { proto, ttl });
+    kernel.traceEvent(skb, dev, 'input', `for this host: protocol ${proto}`, {
+      proto,
+      ttl,
+      src: formatIpv4(ip.src(skb.bytes, skb.network)),
+      dst: formatIpv4(ip.dst(skb.bytes, skb.network)),
+    });
   }
   skb.transport = skb.data + ip.ihl(skb.bytes, skb.data);
   skb.data = skb.transport;
