@@ -94,19 +94,24 @@ export class Tun extends NetDevice {
   /** tun_net_xmit: into the ring. The device has no offloads, so a super-segment is cut and checksums are made. */
   startXmit(skb: Skb): void {
     if (this.#file === undefined) {
-      this.stats.txDropped++;
-      this.kernel.drop(skb, 'TUN_NO_READER', this);
+      this.dropXmit(skb, 'TUN_NO_READER');
     } else if (skb.gsoSize > 0) {
-      for (const segment of gsoSegment(skb, this.kernel.pool)) this.#enqueue(segment);
+      // Each segment counts as a packet of its own.
+      this.stats.txPackets--;
+      this.stats.txBytes -= skb.len;
+      for (const segment of gsoSegment(skb, this.kernel.pool)) {
+        this.stats.txPackets++;
+        this.stats.txBytes += segment.len;
+        this.#enqueue(segment);
+      }
       skb.free();
     } else if (completeChecksum(skb)) this.#enqueue(skb);
-    else this.kernel.drop(skb, 'MALFORMED', this);
+    else this.dropXmit(skb, 'MALFORMED');
   }
 
   #enqueue(skb: Skb): void {
     if (this.#ring.length >= this.txQueueLen) {
-      this.stats.txDropped++;
-      this.kernel.drop(skb, 'TUN_FULL_RING', this, `${this.txQueueLen} packets wait`);
+      this.dropXmit(skb, 'TUN_FULL_RING', `${this.txQueueLen} packets wait`);
       return;
     }
     if (skb.trace !== 0)

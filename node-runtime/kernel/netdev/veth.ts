@@ -49,13 +49,11 @@ export class Veth extends NetDevice {
   startXmit(skb: Skb): void {
     const peer = this.#peer;
     if (peer === undefined || !peer.up) {
-      this.stats.txDropped++;
-      this.kernel.drop(skb, 'DEV_DOWN', this, peer === undefined ? 'the peer is gone' : `peer ${peer.name}`);
+      this.dropXmit(skb, 'DEV_DOWN', peer === undefined ? 'the peer is gone' : `peer ${peer.name}`);
       return;
     }
     if (!fits(peer, skb)) {
-      this.stats.txDropped++;
-      this.kernel.drop(skb, 'PKT_TOO_BIG', this, `peer ${peer.name} has MTU ${peer.mtu}`);
+      this.dropXmit(skb, 'PKT_TOO_BIG', `peer ${peer.name} has MTU ${peer.mtu}`);
       return;
     }
     if (skb.trace !== 0) this.#traceCrossing(skb, peer);

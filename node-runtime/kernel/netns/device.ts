@@ -14,6 +14,7 @@ import {
   PACKET_OUTGOING,
   type Skb,
 } from '../skb/skb.ts';
+import type { DropReason } from '../trace/drop-reason.ts';
 import { type Ipv4, isGroupMac, MAC_BROADCAST, type Mac } from '../wire/addr.ts';
 import { put16, put48, u16, u48 } from '../wire/bytes.ts';
 import type { Kernel } from './kernel.ts';
@@ -199,6 +200,14 @@ export abstract class NetDevice {
     this.stats.txPackets++;
     this.stats.txBytes += skb.len;
     this.startXmit(skb);
+  }
+
+  /** For startXmit, before it has moved `skb.data`: the packet counts as dropped, not as sent. */
+  protected dropXmit(skb: Skb, reason: DropReason, detail?: string): void {
+    this.stats.txPackets--;
+    this.stats.txBytes -= skb.len;
+    this.stats.txDropped++;
+    this.kernel.drop(skb, reason, this, detail);
   }
 
   /** netif_rx: something arrived; it is handled in this turn, after the caller returned. */

@@ -63,6 +63,8 @@ export const DROP_REASONS = {
   TUN_NO_READER: 'no daemon has the TUN device open',
   VXLAN_INVALID_HDR: 'bad VXLAN header',
   VXLAN_VNI_NOT_FOUND: 'no VXLAN device with this VNI',
+  VXLAN_LOOP: "the frame came out of the tunnel with the device's own MAC as source",
+  IP_TUNNEL_ECN: 'marked as congested inside a tunnel although its sender does not understand marks',
   VXLAN_NO_REMOTE: 'no FDB entry names a remote VTEP for this MAC',
   TUNNEL_RECURSION: 'the tunnel packet would go into its own tunnel',
   LINK_QUEUE_FULL: 'the underlay link is behind and its queue is full',
