@@ -1,7 +1,7 @@
 // ARP: net/ipv4/arp.c. Asks for a neighbour's address (arp_solicit), answers for ours and for those we stand in for
 // (arp_process), and tells everybody when ours changed (arp_notify).
 import type { NetDevice } from '../netns/device.ts';
-import type { Netns, NetnsEvent } from '../netns/netns.ts';
+import type { NetnsEvent } from '../netns/netns.ts';
 import { ETH_P_ARP, ETH_P_IP, PACKET_HOST, type Skb } from '../skb/skb.ts';
 import {
   ANY,
@@ -28,7 +28,7 @@ import {
   OVERRIDE,
 } from './neigh.ts';
 import { neighEmit } from './neigh-output.ts';
-import { type Ipv4Net, ipv4Net } from './net.ts';
+import { type Ipv4Net, inDevice, ipv4Net } from './net.ts';
 import { type Route, RT_SCOPE_HOST, RT_SCOPE_LINK } from './route.ts';
 import { findInput } from './route-input.ts';
 
@@ -244,14 +244,16 @@ function announce(dev: NetDevice, addr: Ipv4): void {
   arpSend(dev, wire.REQUEST, { sha: dev.mac, spa: addr, tha: dev.mac, tpa: addr }, MAC_BROADCAST);
 }
 
-/** NETDEV_UP with arp_notify set; the other cases of Linux are failovers that nothing here makes. */
+/** arp_netdev_event and the NETDEV_UP and NETDEV_CHANGEADDR cases of inetdev_event. */
 export function arpOnEvent(event: NetnsEvent): void {
-  if (event.type !== 'up' || maxConf(event.dev, 'arp_notify') === 0) return;
-  for (const addr of event.dev.addrs) announce(event.dev, addr.addr);
-}
-
-/** A device's MAC changed: what others are called by is unknown again, and with arp_notify they are told ours. */
-export function arpAddressChanged(ns: Netns, dev: NetDevice): void {
-  ipv4Net(ns).neigh.flush(dev, false);
-  if (dev.up && maxConf(dev, 'arp_notify') !== 0) for (const addr of dev.addrs) announce(dev, addr.addr);
+  const { dev } = event;
+  if (event.type === 'change') {
+    const state = inDevice(dev);
+    if (state.mac === dev.mac) return;
+    // What others called us by is no longer right, and with it what we had from them.
+    state.mac = dev.mac;
+    state.net.neigh.flush(dev, false);
+    if (!dev.up) return;
+  } else if (event.type !== 'up') return;
+  if (maxConf(dev, 'arp_notify') !== 0) for (const addr of dev.addrs) announce(dev, addr.addr);
 }

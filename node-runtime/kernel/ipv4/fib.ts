@@ -98,13 +98,13 @@ export class Fib {
     for (const route of this.list()) if (unwanted(route)) this.remove(route);
   }
 
-  /** All routes as `ip route show table all` orders them: by table (main first), then by destination. */
+  /** All routes as `ip route show table all` orders them: by table (main first), destination, longest prefix first. */
   list(): Route[] {
     const all: Route[] = [];
     for (const networks of this.#byLen)
       if (networks !== undefined) for (const r of networks.values()) all.push(...r);
     return all.sort(
-      (x, y) => x.table - y.table || (x.dst >>> 0) - (y.dst >>> 0) || x.len - y.len || x.metric - y.metric,
+      (x, y) => x.table - y.table || (x.dst >>> 0) - (y.dst >>> 0) || y.len - x.len || x.metric - y.metric,
     );
   }
 

@@ -66,8 +66,8 @@ export class Neigh {
   timer: Timer | undefined = undefined;
   readonly queue: Skb[] = [];
   queueBytes = 0;
-  /** Added by a routing daemon or by hand as never to be collected: NTF_EXT_LEARNED or PERMANENT. */
-  externLearn = false;
+  /** Set by hand or by a daemon for good (PERMANENT): neither counted nor collected. */
+  exempt = false;
 
   constructor(table: NeighTable, dev: NetDevice, addr: Ipv4, now: number) {
     this.table = table;
@@ -127,7 +127,7 @@ export class NeighTable {
     map.set(addr | 0, neigh);
     this.entries++;
     if (!exempt) this.gcEntries++;
-    else neigh.externLearn = true;
+    else neigh.exempt = true;
     this.ops.construct(neigh);
     return neigh;
   }
@@ -183,6 +183,13 @@ export class NeighTable {
     return true;
   }
 
+  /** neigh_update_gc_list: an entry was made permanent, or is so no longer. */
+  setExempt(neigh: Neigh, exempt: boolean): void {
+    if (neigh.exempt === exempt) return;
+    neigh.exempt = exempt;
+    this.gcEntries += exempt ? -1 : 1;
+  }
+
   /** neigh_confirm: a higher layer has proof that packets arrive. */
   confirm(neigh: Neigh): void {
     neigh.confirmed = this.#now();
@@ -195,7 +202,7 @@ export class NeighTable {
     neigh.dead = true;
     this.#byDev.get(neigh.dev)?.delete(neigh.addr | 0);
     this.entries--;
-    if (!neigh.externLearn) this.gcEntries--;
+    if (!neigh.exempt) this.gcEntries--;
     for (const skb of neigh.queue.splice(0)) this.ns.kernel.drop(skb, 'NEIGH_DEAD', neigh.dev);
     neigh.queueBytes = 0;
     this.#tell(neigh);
@@ -352,7 +359,7 @@ export class NeighTable {
     if (now < this.#lastSweep + conf.base_reachable_time_ms / 2) return;
     this.#lastSweep = now;
     for (const neigh of [...this.list()]) {
-      if ((neigh.state & (NUD_PERMANENT | NUD_IN_TIMER)) !== 0 || neigh.externLearn) continue;
+      if ((neigh.state & (NUD_PERMANENT | NUD_IN_TIMER)) !== 0 || neigh.exempt) continue;
       const used = Math.max(neigh.used, neigh.confirmed);
       if ((neigh.state & NUD_FAILED) !== 0 || now >= used + conf.gc_stale_time * 1000) this.remove(neigh);
     }
@@ -364,7 +371,7 @@ export class NeighTable {
     this.#lastFlush = now;
     for (const neigh of [...this.list()]) {
       if (surplus <= 0) return;
-      if (neigh.externLearn || (neigh.state & NUD_PERMANENT) !== 0) continue;
+      if (neigh.exempt || (neigh.state & NUD_PERMANENT) !== 0) continue;
       const old = neigh.updated <= now - GC_GRACE;
       if (!old && (neigh.state & (NUD_FAILED | NUD_NOARP)) === 0) continue;
       this.remove(neigh);

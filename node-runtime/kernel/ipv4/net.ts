@@ -11,7 +11,7 @@ import {
 } from '../netns/hooks.ts';
 import type { Netns } from '../netns/netns.ts';
 import { perNet } from '../netns/per-net.ts';
-import { ANY, BROADCAST, type Ipv4 } from '../wire/addr.ts';
+import { ANY, BROADCAST, type Ipv4, type Mac } from '../wire/addr.ts';
 import { Exceptions } from './exceptions.ts';
 import { Fib } from './fib.ts';
 import { newChoice, newVerdict } from './flow.ts';
@@ -103,6 +103,8 @@ export interface Crossing {
 export class InDevice {
   readonly dev: NetDevice;
   readonly net: Ipv4Net;
+  /** The device's MAC when neighbours were last learnt by it. */
+  mac: Mac;
   /** This device's neighbours, by signed address. */
   readonly neighbours: Map<number, Neigh>;
   readonly preRouting: HookState;
@@ -117,6 +119,7 @@ export class InDevice {
   constructor(dev: NetDevice) {
     const netns = dev.ns;
     this.dev = dev;
+    this.mac = dev.mac;
     this.net = ipv4Net(netns);
     this.neighbours = this.net.neigh.of(dev);
     this.preRouting = { hook: NF_INET_PRE_ROUTING, netns, in: dev, out: undefined };
