@@ -47,3 +47,20 @@ export class Chance {
     return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20)}`;
   }
 }
+
+/** Ten stable characters for a text: FNV-1a, 64 bits in two halves, in the alphabet of generated names. */
+export function hashText(text: string): string {
+  let a = 0x811c9dc5;
+  let b = 0xcbf29ce4;
+  for (let i = 0; i < text.length; i++) {
+    a = Math.imul(a ^ text.charCodeAt(i), 0x01000193);
+    b = Math.imul(b ^ text.charCodeAt(i), 0x01000197) + a;
+  }
+  let n = (BigInt(a >>> 0) << 32n) | BigInt(b >>> 0);
+  let out = '';
+  for (let i = 0; i < 10; i++) {
+    out += ALPHANUMS[Number(n % BigInt(ALPHANUMS.length))];
+    n /= BigInt(ALPHANUMS.length);
+  }
+  return out;
+}

@@ -95,7 +95,9 @@ describe('objects over HTTP', () => {
   it('refuses without credentials all but health and version', async () => {
     const no = { authorization: '' };
     const wrong = { authorization: 'Bearer guess' };
-    expect((await api.call('GET', '/healthz', undefined, no)).code).toBe(401);
+    for (const path of ['/healthz', '/livez', '/readyz', '/version'])
+      expect((await api.call('GET', path, undefined, no)).code).toBe(200);
+    expect((await api.call('GET', '/api', undefined, no)).code).toBe(401);
     expect((await api.call('GET', '/version', undefined, wrong)).code).toBe(401);
     expect((await api.call('GET', PODS, undefined, wrong)).body).toMatchObject({
       code: 401,

@@ -1,15 +1,19 @@
 // The API server as one value: a store, a clock and credentials go in; connections of any kind are served. It opens no
 // port of its own: the emulator hands it sockets of its loopback listener, streams the fabric relays, and in-memory
 // pairs for nodes that live in the same process.
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ObjectStore } from '../store/store.ts';
+import { createAuthenticator } from './auth/authenticate.ts';
+import type { Pki } from './auth/pki.ts';
+import { TokenSigner } from './auth/token.ts';
 import { Catalogue } from './catalogue.ts';
 import { Chance } from './chance.ts';
 import type { Clock } from './clock.ts';
+import { Connections } from './http/connections.ts';
 import { Discovery } from './http/discovery.ts';
 import type { User } from './http/exchange.ts';
-import { ANONYMOUS, createHandler } from './http/handler.ts';
+import { createHandler } from './http/handler.ts';
 import { ResourceHandler } from './http/resource-handler.ts';
 import { Subresources } from './http/subresources.ts';
 import { WatchHub } from './http/watch.ts';
@@ -22,6 +26,8 @@ export interface ApiServerOptions {
   readonly seed: number;
   /** Bearer tokens, and whom they stand for. */
   readonly tokens: ReadonlyMap<string, User>;
+  /** For TLS, client certificates and service account tokens; without it connections are plain HTTP. */
+  readonly pki?: Pki;
   /** What /version says: "1.32". */
   readonly kubernetesVersion?: string;
 }
@@ -31,7 +37,7 @@ export class ApiServer {
   readonly catalogue = new Catalogue();
   #http: Server;
   #watches: WatchHub;
-  #connections = new Set<Duplex>();
+  #connections: Connections;
 
   constructor(options: ApiServerOptions) {
     const { store, clock } = options;
@@ -52,32 +58,28 @@ export class ApiServer {
       resources,
       discovery: new Discovery(this.catalogue),
       version: versionInfo(options.kubernetesVersion ?? '1.32'),
-      authenticate: (req) => authenticate(req, options.tokens),
+      authenticate: createAuthenticator({
+        tokens: options.tokens,
+        signer: options.pki === undefined ? undefined : new TokenSigner(options.pki.serviceAccountKey),
+        store,
+        clock,
+      }),
     });
     // Timeouts of node:http run on the host's clock; a virtual cluster's requests take none of that time.
     this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 }, handler);
     this.#http.timeout = 0;
+    this.#connections = new Connections(this.#http, options.pki);
   }
 
-  /** Serves one connection of plain HTTP, whatever carries it. */
+  /** Serves one connection, TLS or plain HTTP, whatever carries it. */
   serve(stream: Duplex): void {
-    this.#connections.add(stream);
-    stream.on('close', () => this.#connections.delete(stream));
-    stream.on('error', () => stream.destroy());
-    this.#http.emit('connection', stream);
+    this.#connections.accept(stream);
   }
 
   /** Ends watches and connections. The store stays open: it is its owner's. */
   close(): void {
     this.#watches.close();
-    for (const stream of this.#connections) stream.destroy();
+    this.#connections.destroy();
     this.#http.close();
   }
-}
-
-function authenticate(req: IncomingMessage, tokens: ReadonlyMap<string, User>): User | undefined {
-  const header = req.headers.authorization;
-  if (header === undefined) return ANONYMOUS;
-  const token = /^Bearer\s+(\S+)$/i.exec(header)?.[1];
-  return token === undefined ? undefined : tokens.get(token);
 }

@@ -1,20 +1,18 @@
 // The handler of every request, whatever brought it: health, version, discovery, and resources.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { ANONYMOUS, type Authenticator } from '../auth/authenticate.ts';
 import { parseResourcePath } from '../request-info.ts';
 import { noSuchPath, unauthorized } from '../status-error.ts';
 import type { Discovery } from './discovery.ts';
-import { Exchange, type User } from './exchange.ts';
+import { Exchange } from './exchange.ts';
 import type { ResourceHandler } from './resource-handler.ts';
 
 export interface HandlerOptions {
   readonly resources: ResourceHandler;
   readonly discovery: Discovery;
   readonly version: object;
-  /** Who the request's credentials say it is; undefined when they are wrong, ANONYMOUS when there are none. */
-  readonly authenticate: (req: IncomingMessage) => User | undefined;
+  readonly authenticate: Authenticator;
 }
-
-export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 export function createHandler(options: HandlerOptions): (req: IncomingMessage, res: ServerResponse) => void {
   return (req, res) => {

@@ -1,11 +1,11 @@
 // What hangs below an object (/status, /scale, /binding …), and the kinds that are only ever created and never stored.
 import { copy, type Fields, fieldsOf } from '../fields.ts';
+import { bindPod, finalizeNamespace } from '../operations.ts';
 import { applyPatch, PATCH_TYPES } from '../patch/patch.ts';
-import { keyOf, type Registry, type Target, type WriteOptions } from '../registry.ts';
+import type { Registry, Target, WriteOptions } from '../registry.ts';
 import type { ResourceInfo } from '../resources/resource.ts';
-import { conflict, methodNotAllowed, noSuchPath, unsupportedMediaType } from '../status-error.ts';
-import type { KubeObject, Status } from '../types/meta.ts';
-import type { Pod } from '../types/pod.ts';
+import { methodNotAllowed, noSuchPath, unsupportedMediaType } from '../status-error.ts';
+import type { Status } from '../types/meta.ts';
 import { mediaType, readBody } from './body.ts';
 import { decodeAny, decodeBody } from './decode.ts';
 import type { Exchange } from './exchange.ts';
@@ -86,51 +86,3 @@ export class Subresources {
 }
 
 const SUCCESS: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
-
-export async function bindPod(registry: Registry, target: Target, node: string): Promise<KubeObject> {
-  return registry.update(
-    target,
-    (latest) => {
-      const pod = latest as Pod;
-      if (pod.metadata.deletionTimestamp !== undefined)
-        throw conflict(
-          target.info,
-          target.name,
-          `pod ${target.name} is being deleted, cannot be assigned to a host`,
-        );
-      if (pod.spec.nodeName !== undefined && pod.spec.nodeName !== '')
-        throw conflict(
-          target.info,
-          target.name,
-          `pod ${keyOf(target.namespace, target.name).split('/')[1]} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`,
-        );
-      const next = copy(latest) as unknown as Fields;
-      fieldsOf(next['spec'])['nodeName'] = node;
-      const status = fieldsOf(next['status']);
-      const now = new Date(registry.clock.epoch + registry.clock.now()).toISOString().slice(0, 19);
-      const others = ((status['conditions'] as Fields[] | undefined) ?? []).filter(
-        (c) => c['type'] !== 'PodScheduled',
-      );
-      next['status'] = {
-        ...status,
-        conditions: [
-          ...others,
-          { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: `${now}Z` },
-        ],
-      };
-      return next;
-    },
-    { subresource: 'binding' },
-  );
-}
-
-/** The namespace controller says that it is done: only spec.finalizers changes. */
-export async function finalizeNamespace(
-  registry: Registry,
-  target: Target,
-  spec: Fields,
-): Promise<KubeObject> {
-  return registry.update(target, (latest) => ({ ...(copy(latest) as unknown as Fields), spec }), {
-    subresource: 'finalize',
-  });
-}

@@ -1,0 +1,47 @@
+// All controllers of a control plane, put together: kube-controller-manager and kube-scheduler.
+import { storageName } from '../api/resources/resource.ts';
+import { namespaceController } from './namespace/namespace.ts';
+import { nodeIpamController } from './node-ipam/node-ipam.ts';
+import { nodeLifecycleController } from './node-lifecycle/node-lifecycle.ts';
+import { podGcController } from './pod-gc/pod-gc.ts';
+import type { Controller } from './runtime/controller.ts';
+import { type Running, type RuntimeOptions, runControllers } from './runtime/runtime.ts';
+import { schedulerController } from './scheduler/scheduler.ts';
+import { taintEvictionController } from './taint-eviction/taint-eviction.ts';
+
+export interface ControlPlaneOptions extends RuntimeOptions {
+  /** "10.244.0.0/16"; undefined leaves nodes without podCIDR. */
+  readonly podCIDR: string | undefined;
+  readonly nodeMaskSize: number;
+  /** Node names in the order in which they get their shares of podCIDR. */
+  readonly nodeOrder: readonly string[];
+  /** In ms: 40 000 and 5 000 upstream. */
+  readonly nodeMonitorGrace: number;
+  readonly nodeMonitorPeriod: number;
+  /** PEM, published to every namespace. */
+  readonly caCertificate: string | undefined;
+}
+
+export function startControlPlane(options: ControlPlaneOptions): Running {
+  return runControllers(controllers(options), options);
+}
+
+function controllers(options: ControlPlaneOptions): Controller[] {
+  const { podCIDR, nodeMaskSize, registry } = options;
+  const namespacedResources = (): string[] => {
+    const names = new Set<string>();
+    for (const info of registry.catalogue.all())
+      if (info.namespaced && info.verbs.includes('list')) names.add(storageName(info));
+    return [...names];
+  };
+  return [
+    namespaceController({ caCertificate: options.caCertificate, resources: namespacedResources }),
+    ...(podCIDR === undefined
+      ? []
+      : [nodeIpamController({ podCIDR, nodeMaskSize, order: options.nodeOrder })]),
+    nodeLifecycleController({ graceMs: options.nodeMonitorGrace, periodMs: options.nodeMonitorPeriod }),
+    taintEvictionController,
+    podGcController(),
+    schedulerController(),
+  ];
+}
