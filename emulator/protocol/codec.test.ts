@@ -20,6 +20,7 @@ const TO_NODE: readonly ToNode[] = [
       api: { underlay: '192.168.100.2:6443', token: 't' },
       logLevel: 'info',
     },
+    disk: [{ path: '/var/lib/cni/networks/cbr0/10.244.1.2', mode: 0o644, bytes: Buffer.from('x') }],
     cabling: {
       version: 3,
       peers: [{ name: 'node-1', url: 'ws://127.0.0.1:1' }],
@@ -144,6 +145,8 @@ const FROM_NODE: readonly FromNode[] = [
     dropped: 2,
     frames: [{ time: 1, outgoing: true, trace: 0, length: 60, bytes: Buffer.alloc(60), drop: 'TTL' }],
   },
+  { type: 'disk', path: '/etc/cni', file: { path: '/etc/cni', mode: 0o600, bytes: Buffer.from('{}') } },
+  { type: 'disk', path: '/etc/cni' },
   { type: 'daemon.status', name: 'flanneld', state: 'failed', message: 'no lease' },
   { type: 'stream.data', stream: 9, channel: 'stdout', data: Buffer.from('a'), end: true },
   { type: 'stream.credit', stream: 9, bytes: 1 },

@@ -9,7 +9,9 @@ import {
   cabling,
   captureRecord,
   type DeviceRef,
+  type DiskFile,
   type DropEntry,
+  diskFile,
   type Impairment,
   impairment,
   type LinkType,
@@ -87,6 +89,8 @@ export interface Configure extends Asked {
   readonly type: 'configure';
   readonly config: NodeConfig;
   readonly cabling: Cabling;
+  /** What a process of this name had on its disk; a running node has its own and says it again. */
+  readonly disk: readonly DiskFile[];
 }
 export interface Cables extends Asked {
   readonly type: 'cables';
@@ -298,8 +302,15 @@ export interface DaemonStatus {
   readonly state: 'running' | 'stopped' | 'failed';
   readonly message: string;
 }
+/** A file was written, or with `file` left out, removed. */
+export interface DiskChange {
+  readonly type: 'disk';
+  readonly path: string;
+  readonly file?: DiskFile | undefined;
+}
 export type FromNode =
   | Hello
+  | DiskChange
   | Ok
   | Failed
   | TraceEvents
@@ -327,7 +338,13 @@ const at = record<DeviceRef>({ netns: text(253), dev: text(64) });
 
 export const toNode: Check<ToNode> = union<ToNode, 'type'>('type', {
   welcome: record<Welcome>({ type: oneOf('welcome'), version: int() }),
-  configure: record<Configure>({ type: oneOf('configure'), id, config: nodeConfig, cabling }),
+  configure: record<Configure>({
+    type: oneOf('configure'),
+    id,
+    config: nodeConfig,
+    cabling,
+    disk: list(diskFile),
+  }),
   cables: record<Cables>({ type: oneOf('cables'), id, cabling }),
   impair: record<Impair>({ type: oneOf('impair'), id, impairments: list(impairment, 4096) }),
   exec: record<Exec>({
@@ -420,6 +437,7 @@ export const fromNode: Check<FromNode> = union<FromNode, 'type'>('type', {
     frames: list(captureRecord, 4096),
     dropped: int(),
   }),
+  disk: record<DiskChange>({ type: oneOf('disk'), path: text(4096), file: optional(diskFile) }),
   'daemon.status': record<DaemonStatus>({
     type: oneOf('daemon.status'),
     name: text(64),

@@ -53,6 +53,18 @@ export const nodeConfig: Check<NodeConfig> = record<NodeConfig>({
   logLevel,
 });
 
+/** A file on a node's disk. The emulator keeps them, so that a node that was killed finds them again. */
+export interface DiskFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly bytes: Uint8Array;
+}
+export const diskFile: Check<DiskFile> = record<DiskFile>({
+  path: text(4096),
+  mode: int(0, 0o7777),
+  bytes: bytes(1 << 20),
+});
+
 /** A process that frames can be sent to. */
 export interface Peer {
   /** "node-1", or "fabric". */
@@ -196,7 +208,7 @@ export const place: Check<Place> = union<Place, 'kind'>('kind', {
 
 /** One packet to send and follow. */
 export interface ProbeRecord {
-  /** 1 to 65535; marks the packet, its replies and ICMP errors about it. */
+  /** 1 to 32767; marks the packet, and with bit 15 set its replies and ICMP errors about it. */
   readonly trace: number;
   readonly from: Place;
   /** Sent out of this device of `from` instead of where its route says. */
@@ -215,7 +227,7 @@ export interface ProbeRecord {
 }
 const port = optional(int(0, 65_535));
 export const probe: Check<ProbeRecord> = record<ProbeRecord>({
-  trace: int(1, 65_535),
+  trace: int(1, 32_767),
   from: place,
   dev: optional(text(64)),
   dst: text(64),
