@@ -7,11 +7,12 @@ import { Kernel } from '../netns/kernel.ts';
 import type { Netns } from '../netns/netns.ts';
 import type { Skb } from '../skb/skb.ts';
 import type { TraceEvent } from '../trace/event.ts';
-import { type Ipv4, ipv4, prefix } from '../wire/addr.ts';
+import { formatIpv4, type Ipv4, ipv4, prefix } from '../wire/addr.ts';
 import { describe } from '../wire/describe.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ip from '../wire/ipv4.ts';
 import { installIpv4 } from './install.ts';
+import { ipv4Net } from './net.ts';
 
 export class Lab {
   readonly clock = new VirtualClock();
@@ -19,8 +20,10 @@ export class Lab {
   readonly events: TraceEvent[] = [];
   /** What protocols got: one line per packet, "ns: description". */
   readonly delivered: string[] = [];
-  /** ICMP errors that reached a protocol: "ns: type/code info". */
+  /** ICMP errors that reached a protocol: "ns: type/code from address info N". */
   readonly errors: string[] = [];
+  readonly quotedTtls: number[] = [];
+  readonly errorSizes: number[] = [];
 
   constructor() {
     this.kernel = new Kernel({ hostname: 'lab', clock: this.clock, seed: 1 });
@@ -41,8 +44,10 @@ export class Lab {
     skb.free();
   }
   #error(ns: Netns, skb: Skb, type: number, code: number, info: number): void {
-    const ttl = ip.ttl(skb.bytes, skb.data);
-    this.errors.push(`${ns.name}: ${type}/${code} info ${info} quoted ttl ${ttl}`);
+    const from = formatIpv4(ip.src(skb.bytes, skb.network));
+    this.errors.push(`${ns.name}: ${type}/${code} from ${from}${info === 0 ? '' : ` info ${info}`}`);
+    this.quotedTtls.push(ip.ttl(skb.bytes, skb.data));
+    this.errorSizes.push(ip.totalLen(skb.bytes, skb.network));
   }
 
   /** A namespace with loopback up. */
@@ -79,6 +84,49 @@ export class Lab {
     this.clock.advance(ms, settle);
   }
 
+  /** What a ping from `ns` gets: "TTL at the asker" or the error, or nothing within `ms`. */
+  ping(ns: Netns, dst: string, options: SendOptions & { ms?: number } = {}): string {
+    this.delivered.length = 0;
+    this.errors.length = 0;
+    this.send(ns, dst, options);
+    this.run(options.ms ?? 0);
+    const reply = this.delivered.find((line) => line.includes('echo reply'));
+    if (reply !== undefined)
+      return `reply ttl ${/ttl (\d+)/.exec(reply)![1]} from ${/\) ([\d.]+) >/.exec(reply)![1]}`;
+    return this.errors[0]?.replace(/^[^:]*: /, '') ?? 'nothing';
+  }
+
+  /** The hops to `dst`: whose errors come back as the TTL grows, then whose answer. */
+  traceroute(ns: Netns, dst: string): string[] {
+    const hops: string[] = [];
+    for (let ttl = 1; ttl < 10; ttl++) {
+      const got = this.ping(ns, dst, { ttl });
+      hops.push(/from ([\d.]+)/.exec(got)?.[1] ?? '*');
+      if (got.startsWith('reply') || got === 'nothing') break;
+      // The next probe is another minute: no limit on errors is under test here.
+      this.run(60_000);
+    }
+    return hops;
+  }
+
+  /** An echo request as bytes. */
+  packet(src: string, dst: string, ttl = 64): Uint8Array {
+    const b = new Uint8Array(84);
+    ip.put(b, 0, { totalLen: 84, ttl, proto: ip.PROTO_ICMP, src: ipv4(src), dst: ipv4(dst) });
+    icmp.put(b, 20, { type: 'echo', code: 0, id: 7, seq: 1, body: new Uint8Array(56) });
+    return b;
+  }
+
+  /** Puts a packet on the wire behind a device as it is, to the MAC that `ns` knows `to` by. */
+  inject(ns: Netns, devName: string, bytes: Uint8Array, to: string): void {
+    const dev = ns.device(devName)!;
+    const neigh = ipv4Net(ns).neigh.lookup(dev, ipv4(to));
+    const skb = this.kernel.pool.copyOf(bytes);
+    skb.network = skb.data;
+    dev.header(skb, neigh!.mac, dev.mac, 0x0800);
+    dev.queueXmit(skb);
+  }
+
   /** Sends an echo request, or zeros of another protocol, `size` bytes in all, from a namespace's own stack. */
   send(ns: Netns, dst: string, options: SendOptions = {}): void {
     const { size = 84, ttl = 64, df = false, proto = ip.PROTO_ICMP, src, tos = 0, trace = 0 } = options;
@@ -102,6 +150,10 @@ export class Lab {
     this.kernel.ipv4.localOut(skb, ns);
   }
 }
+
+/** Drops since the kernel began, as "REASON: count". */
+export const drops = (lab: Lab): string[] =>
+  [...lab.kernel.tracer.dropped].map(([reason, n]) => `${reason}: ${n}`);
 
 export interface SendOptions {
   readonly size?: number;

@@ -211,5 +211,7 @@ export class Sysctl {
   #setForwarding(on: number): void {
     this.ipv4.ip_forward = on;
     for (const conf of this.conf.values()) conf.forwarding = on;
+    // inet_forward_change: routers do not take redirects, hosts do.
+    this.conf.get('all')!.accept_redirects = on === 0 ? 1 : 0;
   }
 }
