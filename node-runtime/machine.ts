@@ -1,5 +1,6 @@
 // The part that every placement shares: a machine (node or fabric) that does not exist until its emulator has
 // configured it, and that ends when it is told to, or when nobody is left to tell it.
+import type { Duplex } from 'node:stream';
 import type { BootRecord } from '../emulator/protocol/boot.ts';
 import { EXIT } from '../emulator/protocol/boot.ts';
 import { toErrorCode } from '../emulator/protocol/errors.ts';
@@ -12,8 +13,9 @@ import type { Channel } from './supervision/channel.ts';
 import { Supervision } from './supervision/supervision.ts';
 import type { Lines } from './underlay/underlay.ts';
 
-/** How long a foreground node waits for an emulator that let go of it, in milliseconds. */
+/** How long a foreground node waits for an emulator that let go of it, and for its first one, in milliseconds. */
 const FOREGROUND_PATIENCE = 1500;
+const FIRST_PATIENCE = 30_000;
 
 export interface SupervisedOptions {
   readonly boot: BootRecord;
@@ -25,6 +27,8 @@ export interface SupervisedOptions {
   readonly lines: (kernel: Kernel) => Lines;
   /** What starting took until now. */
   readonly took: () => ReadyReport;
+  /** The fabric's way to the API server when that is in this process; else it dials the host's loopback. */
+  readonly dialApi?: () => Duplex;
   /** The machine has stopped; the process may end with this code. */
   readonly onEnd: (code: number) => void;
 }
@@ -51,8 +55,8 @@ export function supervised(options: SupervisedOptions): Supervised {
   let patience: Timer | undefined;
   let ended = false;
 
-  const wait = (): void => {
-    const ms = boot.lifetime === 'foreground' ? FOREGROUND_PATIENCE : boot.orphanTimeout;
+  const wait = (foreground: number): void => {
+    const ms = boot.lifetime === 'foreground' ? foreground : boot.orphanTimeout;
     patience = clock.after(ms, () => {
       log.warn({ ms }, 'no emulator came back: the node ends');
       void end(EXIT.orphaned);
@@ -61,11 +65,19 @@ export function supervised(options: SupervisedOptions): Supervised {
   supervision.onConnected = () => patience?.cancel();
   supervision.onLost = () => {
     log.info({}, 'the emulator is gone');
-    wait();
+    wait(FOREGROUND_PATIENCE);
   };
 
   async function configure({ config, cabling, disk }: Configure): Promise<Machine> {
-    const machineOptions: MachineOptions = { clock, supervision, log, lines: options.lines, disk };
+    const { lines, dialApi } = options;
+    const machineOptions: MachineOptions = {
+      clock,
+      supervision,
+      log,
+      lines,
+      disk,
+      ...(dialApi === undefined ? {} : { dialApi }),
+    };
     log.setLevel(config.logLevel);
     // Each role's code is loaded only where it is needed.
     const start =
@@ -117,6 +129,6 @@ export function supervised(options: SupervisedOptions): Supervised {
     supervision.stop();
     options.onEnd(code);
   }
-  wait();
+  wait(FIRST_PATIENCE);
   return { connect: (channel) => supervision.connect(channel), end };
 }

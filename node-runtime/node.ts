@@ -2,6 +2,7 @@
 // Docker (forwarding on, bridged packets shown to iptables, default route to the segment's router), and its daemons
 // started in order. Clock, lines, supervision and log are handed in: this is the same node in a process of its own, in
 // a thread, and among a thousand in one process.
+import type { Duplex } from 'node:stream';
 import { ProtocolError } from '../emulator/protocol/errors.ts';
 import type { Cabling, DiskFile, NodeConfig } from '../emulator/protocol/records.ts';
 import { DAEMONS, type DaemonStarter, Daemons } from './daemons.ts';
@@ -35,6 +36,8 @@ export interface MachineOptions {
   readonly lines: (kernel: Kernel) => Lines;
   readonly disk: readonly DiskFile[];
   readonly daemons?: readonly DaemonStarter[];
+  /** For the fabric: opens a byte stream to the API server. */
+  readonly dialApi?: () => Duplex;
 }
 /** A node or the fabric, running. */
 export interface Machine {
