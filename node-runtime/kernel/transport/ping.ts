@@ -61,6 +61,10 @@ export class PingSock extends DatagramSock {
   protected override sourcePort(): number {
     return 0;
   }
+  /** The sequence number of the echo request quoted: what a program reads from the message on the error queue. */
+  protected override quotedPort(skb: Skb): number {
+    return icmp.seq(skb.bytes, skb.data + ip.ihl(skb.bytes, skb.data));
+  }
 
   close(): void {
     if (this.closed) return;
