@@ -1,7 +1,8 @@
 // `podwire down`: stops a background cluster and everything of it.
 import { attachCaller } from '../background.ts';
 import { clusterFolder, clusterNames, removeClusterFolder } from '../home.ts';
-import { sweep } from '../supervisor/sweep.ts';
+import { RunDirectory } from '../supervisor/run-directory.ts';
+import { endAll } from '../supervisor/supervisor.ts';
 import { EXIT, warn } from './exit.ts';
 
 export async function down(flags: { readonly name: string }): Promise<number> {
@@ -12,7 +13,7 @@ export async function down(flags: { readonly name: string }): Promise<number> {
     await gone(pid);
   } else if ((await clusterNames()).includes(flags.name)) {
     // The emulator died: its nodes may be running still.
-    await sweep(clusterFolder(flags.name).run);
+    await endAll(new RunDirectory(clusterFolder(flags.name).run));
     await removeClusterFolder(flags.name);
   } else {
     warn(`podwire: no cluster named "${flags.name}"; podwire list shows those that are`);

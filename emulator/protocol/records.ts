@@ -308,6 +308,8 @@ export interface CaptureRecord {
   /** Bytes it had before the snap length cut it. */
   readonly length: number;
   readonly bytes: Uint8Array;
+  /** The frame in one line. */
+  readonly text: string;
   /** Why the packet died here, if it did. */
   readonly drop?: string | undefined;
 }
@@ -317,6 +319,7 @@ export const captureRecord: Check<CaptureRecord> = record<CaptureRecord>({
   trace: int(0, 65_535),
   length: int(0, 131_072),
   bytes: bytes(131_072),
+  text: text(),
   drop: optional(text()),
 });
 /** LINKTYPE_ETHERNET or LINKTYPE_RAW (www.tcpdump.org/linktypes.html). */

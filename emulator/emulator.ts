@@ -1,0 +1,233 @@
+// The emulator: store, API server, controllers and supervisor of one cluster, put together and taken apart again.
+
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bootstrap } from './api/bootstrap.ts';
+import type { Clock } from './api/clock.ts';
+import { duplexPair } from './api/duplex-pair.ts';
+import { ApiServer } from './api/server.ts';
+import { formatAddress, parseRange } from './cluster/prefix.ts';
+import { type Caller, localCaller, type Operations } from './control/caller.ts';
+import { startControlPlane } from './controllers/control-plane.ts';
+import { hostClock } from './host-clock.ts';
+import { nodesUp } from './nodes-up.ts';
+import { captureOperations } from './operations/capture.ts';
+import type { OperationContext } from './operations/context.ts';
+import { execOperations } from './operations/exec.ts';
+import { impairOperations } from './operations/impair.ts';
+import { nodeOperations } from './operations/node.ts';
+import { objectOperations } from './operations/objects.ts';
+import { traceOperations } from './operations/trace.ts';
+import type { ClusterSpec } from './protocol/cluster.ts';
+import type { InlineWorld } from './protocol/inline.ts';
+import { MemoryStore } from './store/memory-store.ts';
+import type { MemberEvent } from './supervisor/member.ts';
+import { inlinePlacement, loadInline } from './supervisor/place-inline.ts';
+import { processPlacement } from './supervisor/place-process.ts';
+import { threadPlacement } from './supervisor/place-thread.ts';
+import type { Placement } from './supervisor/placement.ts';
+import { RunDirectory } from './supervisor/run-directory.ts';
+import { FABRIC, Supervisor } from './supervisor/supervisor.ts';
+
+/** Where a background cluster keeps what the next emulator needs. */
+export interface Background {
+  readonly folder: string;
+  /** Milliseconds that nodes go on without an emulator. */
+  readonly orphanTimeout: number;
+}
+
+export interface Emulator {
+  readonly caller: Caller;
+  readonly operations: Operations;
+  /** What `now` and `sleep` of the cluster go by; undefined: the host's own. */
+  readonly time: { now(): number; sleep(ms: number): Promise<void> } | undefined;
+}
+
+export async function startEmulator(
+  spec: ClusterSpec,
+  signal?: AbortSignal,
+  background?: Background,
+): Promise<Emulator> {
+  const stops: (() => void | Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const fn of stops.splice(0).reverse()) await fn();
+  };
+  try {
+    signal?.throwIfAborted();
+    const token = randomBytes(24).toString('base64url');
+    let api: ApiServer | undefined;
+    const world = spec.placement === 'inline' ? await inlineWorld(spec, () => api!) : undefined;
+    const clock: Clock = world?.clock ?? hostClock();
+    const store = new MemoryStore();
+    api = new ApiServer({
+      store,
+      clock,
+      seed: spec.seed,
+      tokens: new Map([[token, { name: 'system:masters', groups: ['system:masters'] }]]),
+    });
+    stops.push(() => api.close());
+    const { registry } = api;
+    const controlPlane = {
+      address: formatAddress(parseRange(spec.segments[0]!.cidr)!.first + 2),
+      port: 6443,
+    };
+    await bootstrap(registry, { serviceCIDR: spec.serviceCIDR, controlPlane });
+    const controllers = startControlPlane({
+      registry,
+      clock,
+      seed: spec.seed,
+      podCIDR: spec.podCIDR,
+      nodeMaskSize: spec.nodeCIDRMaskSize,
+      nodeOrder: spec.nodes.map((n) => n.name),
+      nodeMonitorGrace: spec.timing.nodeMonitorGrace,
+      nodeMonitorPeriod: spec.timing.nodeMonitorPeriod,
+      caCertificate: undefined,
+    });
+    stops.push(() => controllers.stop());
+    const port = world === undefined ? await listen(api, stops) : 0;
+
+    const listeners = new Set<(name: string, event: MemberEvent) => void>();
+    const supervisor = new Supervisor({
+      cluster: spec,
+      placement: placementOf(spec, world),
+      api: (name) => ({
+        underlay: `${controlPlane.address}:${controlPlane.port}`,
+        token,
+        ...(name === FABRIC ? { host: `127.0.0.1:${port}` } : {}),
+      }),
+      lifetime: background === undefined ? 'foreground' : 'background',
+      ...(background === undefined
+        ? { logLevel: 'warn' as const }
+        : {
+            run: new RunDirectory(join(background.folder, 'run')),
+            orphanTimeout: background.orphanTimeout,
+            logFile: (name: string) => join(background.folder, 'logs', `${name}.log`),
+          }),
+      event: (name, event) => {
+        for (const listener of listeners) listener(name, event);
+      },
+    });
+    const context: OperationContext = {
+      spec,
+      supervisor,
+      registry,
+      clock,
+      onEvent(listener) {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    };
+    const operations = {
+      ...objectOperations(context),
+      ...execOperations(context),
+      ...traceOperations(context),
+      ...captureOperations(context),
+      ...impairOperations(context),
+      ...nodeOperations(context),
+    };
+    stops.push(() => supervisor.stop());
+    const waiting = world?.wait();
+    try {
+      await abortable(supervisor.start(), signal);
+      await abortable(nodesUp(context), signal);
+    } finally {
+      waiting?.();
+    }
+    const caller = localCaller(operations, stop);
+    return world === undefined
+      ? { caller, operations, time: undefined }
+      : { caller: waitingCaller(caller, world), operations, time: worldTime(world) };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Virtual time moves while somebody waits for an answer. */
+function waitingCaller(caller: Caller, world: InlineWorld): Caller {
+  return {
+    async call(...args) {
+      const done = world.wait();
+      try {
+        return await caller.call(...args);
+      } finally {
+        done();
+      }
+    },
+    async close() {
+      const done = world.wait();
+      await caller.close();
+      done();
+      world.stop();
+    },
+  };
+}
+
+const worldTime = (world: InlineWorld) => ({
+  now: () => world.clock.now(),
+  sleep: (ms: number) =>
+    new Promise<void>((resolve) => {
+      const done = world.wait();
+      world.clock.after(ms, () => {
+        done();
+        resolve();
+      });
+    }),
+});
+
+async function inlineWorld(spec: ClusterSpec, api: () => ApiServer): Promise<InlineWorld> {
+  const { createWorld } = await loadInline(bundle('inline.js'));
+  return createWorld({
+    virtualTime: spec.virtualTime,
+    dial: () => {
+      const [ours, theirs] = duplexPair();
+      api().serve(theirs);
+      return ours;
+    },
+  });
+}
+
+function placementOf(spec: ClusterSpec, world: InlineWorld | undefined): Placement {
+  if (world !== undefined) return inlinePlacement(world);
+  const entry = bundle('node.js');
+  return spec.placement === 'thread' ? threadPlacement({ entry }) : processPlacement({ entry });
+}
+
+/** A bundle beside this one; seen from the sources, in dist/. */
+export function bundle(name: string): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const beside = join(here, name);
+  return existsSync(beside) ? beside : join(here, '..', 'dist', name);
+}
+
+async function listen(api: ApiServer, stops: (() => void | Promise<void>)[]): Promise<number> {
+  const server: Server = createServer((socket) => {
+    socket.setNoDelay(true);
+    api.serve(socket);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  stops.push(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  let abort!: () => void;
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

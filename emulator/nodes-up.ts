@@ -1,0 +1,49 @@
+// When a cluster is up: every node has registered, and is Ready where a network is meant to make it so.
+import type { Node } from './api/types/node.ts';
+import type { OperationContext } from './operations/context.ts';
+import { ProtocolError } from './protocol/errors.ts';
+import type { StoreWatch } from './store/store.ts';
+
+/** Milliseconds of the cluster's clock for all of it. */
+const PATIENCE = 60_000;
+
+export function nodesUp({ spec, registry, clock }: OperationContext): Promise<void> {
+  if (spec.runtime === 'docker') return Promise.resolve();
+  const waiting = new Map<string, string>();
+  for (const node of spec.nodes)
+    if (!node.without.includes('kubelet')) waiting.set(node.name, 'it has not registered');
+  const needed = (name: string): boolean => {
+    const node = spec.nodes.find((n) => n.name === name)!;
+    return (node.network.backend ?? spec.network.backend) !== 'none' && !node.without.includes('flanneld');
+  };
+  return new Promise((resolve, reject) => {
+    let watch: StoreWatch | undefined;
+    const end = (error?: Error): void => {
+      timer.cancel();
+      watch?.stop();
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const timer = clock.after(PATIENCE, () =>
+      end(
+        new ProtocolError(
+          'E_START',
+          `not Ready after ${PATIENCE / 1000} s: ${[...waiting].map(([n, why]) => `${n} (${why})`).join(', ')}`,
+        ),
+      ),
+    );
+    const look = (node: Node): void => {
+      const ready = node.status?.conditions?.find((c) => c.type === 'Ready');
+      if (ready?.status === 'True' || (ready !== undefined && !needed(node.metadata.name)))
+        waiting.delete(node.metadata.name);
+      else if (waiting.has(node.metadata.name))
+        waiting.set(node.metadata.name, ready?.message ?? 'it says nothing of being ready');
+      if (waiting.size === 0) end();
+    };
+    for (const { object } of registry.store.list('nodes')) look(object as Node);
+    if (waiting.size > 0)
+      watch = registry.store.watch('nodes', registry.store.revision, (event) => {
+        if (event.type !== 'DELETED') look(event.stored.object as Node);
+      });
+  });
+}
