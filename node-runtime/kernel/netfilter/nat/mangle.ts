@@ -69,6 +69,7 @@ function mangleTransport(
       const oldPort = u16(b, portAt);
       put16(b, portAt, port);
       let check = udp.checksum(b, l4);
+      if (check === 0) return;
       if (partial) check = updateSum32(check, oldAddr, newAddr);
       else {
         check = updateUdp32(check, oldAddr, newAddr);
@@ -98,7 +99,11 @@ function mangleTransport(
   }
 }
 
-/** The same for an skb: its own checksum state and its whole length. */
+/**
+ * The same for an skb: its own checksum state and its whole length. With `encapsulation` the partial checksum is that of
+ * the packet inside, and the tunnel's own is complete unless it is for each segment to make (skb/gso.ts).
+ */
 export function mangleSkb(skb: Skb, source: boolean, addr: number, port: number): void {
-  manglePacket(skb.bytes, skb.network, skb.tail, source, addr, port, skb.ipSummed === CHECKSUM_PARTIAL);
+  const partial = skb.encapsulation ? skb.gsoSize > 0 : skb.ipSummed === CHECKSUM_PARTIAL;
+  manglePacket(skb.bytes, skb.network, skb.tail, source, addr, port, partial);
 }

@@ -1,0 +1,29 @@
+// A packet's connection, for those who only have the skb: nf_ct_get.
+import type { Skb } from '../../skb/skb.ts';
+import { Conntrack } from './conntrack.ts';
+import { IP_CT_UNTRACKED, infoOf, MARK, slotOf } from './entry.ts';
+
+/** The table that tracks the packet; undefined for an untracked or invalid one. */
+export function ctOf(skb: Skb): Conntrack | undefined {
+  if (!(skb.ct instanceof Conntrack) || infoOf(skb.ctinfo) === IP_CT_UNTRACKED) return undefined;
+  return skb.ct;
+}
+
+/** The mark of the packet's connection, as a signed word. */
+export function connMark(skb: Skb): number | undefined {
+  const ct = ctOf(skb);
+  if (ct === undefined) return undefined;
+  const slot = slotOf(skb.ctinfo);
+  return ct.table.slots.chunk(slot)[ct.table.slots.base(slot) + MARK]!;
+}
+
+export function setConnMark(skb: Skb, mark: number): void {
+  const ct = ctOf(skb);
+  if (ct === undefined) return;
+  const slot = slotOf(skb.ctinfo);
+  const words = ct.table.slots.chunk(slot);
+  const at = ct.table.slots.base(slot) + MARK;
+  if (words[at] === (mark | 0)) return;
+  words[at] = mark | 0;
+  ct.event(slot, 'update');
+}
