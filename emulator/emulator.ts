@@ -60,7 +60,7 @@ export async function startEmulator(
     signal?.throwIfAborted();
     const token = randomBytes(24).toString('base64url');
     let api: ApiServer | undefined;
-    const world = spec.placement === 'inline' ? await inlineWorld(spec, () => api!) : undefined;
+    const world = spec.placement === 'inline' ? inlineWorld(spec, () => api!) : undefined;
     const clock: Clock = world?.clock ?? hostClock();
     const store = new MemoryStore();
     api = new ApiServer({
@@ -179,8 +179,8 @@ const worldTime = (world: InlineWorld) => ({
     }),
 });
 
-async function inlineWorld(spec: ClusterSpec, api: () => ApiServer): Promise<InlineWorld> {
-  const { createWorld } = await loadInline(bundle('inline.js'));
+function inlineWorld(spec: ClusterSpec, api: () => ApiServer): InlineWorld {
+  const { createWorld } = loadInline(bundle('inline.cjs'));
   return createWorld({
     virtualTime: spec.virtualTime,
     dial: () => {

@@ -1,7 +1,7 @@
 // Bundles each process into one file and writes V8's code cache beside it: a node process that starts from source
 // files, or through a TypeScript loader, costs three to five times the CPU.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -19,12 +19,21 @@ const programs = {
   'coredns-lite': 'coredns-lite/main.ts',
   bench: 'bench/main.ts',
 };
-/** Modules imported by others: the library, and the node entry for inline placement. */
-const modules = { client: 'emulator/client.ts', inline: 'node-runtime/inline.ts' };
+/** The library, for others to import. */
+const modules = { client: 'emulator/client.ts' };
+/** What the emulator loads into its own process: nodes for inline placement. */
+const plugins = { inline: 'node-runtime/inline.ts' };
 
 /** Native, optional, or large and seldom needed: left where npm put them. */
-const external = ['lmdb', 'koffi', 'just-bash', 'msgpackr-extract', 'bufferutil', 'utf-8-validate', 'esbuild'];
-const exists = async (entry) => (await import('node:fs')).existsSync(join(root, entry));
+const external = [
+  'lmdb',
+  'koffi',
+  'just-bash',
+  'msgpackr-extract',
+  'bufferutil',
+  'utf-8-validate',
+  'esbuild',
+];
 const common = {
   bundle: true,
   platform: 'node',
@@ -37,37 +46,53 @@ const common = {
   sourcesContent: false,
 };
 
+const commonjs = {
+  ...common,
+  format: 'cjs',
+  define: { 'import.meta.url': '__podwire_url' },
+  banner: { js: 'const __podwire_url = require("node:url").pathToFileURL(__filename).href;' },
+};
+
+for (const [name, entry] of Object.entries(plugins))
+  if (existsSync(join(root, entry)))
+    await build({ ...commonjs, entryPoints: [entry], outfile: join(dist, `${name}.cjs`) });
 for (const [name, entry] of Object.entries(programs)) {
-  if (!(await exists(entry))) continue;
-  await build({
-    ...common,
-    entryPoints: [entry],
-    outfile: join(dist, `${name}.bundle.cjs`),
-    format: 'cjs',
-    define: { 'import.meta.url': '__podwire_url' },
-    banner: { js: 'const __podwire_url = require("node:url").pathToFileURL(__filename).href;' },
-  });
+  if (!existsSync(join(root, entry))) continue;
+  await build({ ...commonjs, entryPoints: [entry], outfile: join(dist, `${name}.bundle.cjs`) });
   const file = join(dist, `${name}.js`);
   writeFileSync(file, launcher(name));
   chmodSync(file, 0o755);
   // Compiled in a process of its own: the cache must hold what the flags of a real start would compile.
-  const made = spawnSync(process.execPath, [file], { env: { ...process.env, PODWIRE_MAKE_CODE_CACHE: '1' }, stdio: ['ignore', 2, 2] });
+  const made = spawnSync(process.execPath, [file], {
+    env: { ...process.env, PODWIRE_MAKE_CODE_CACHE: '1' },
+    stdio: ['ignore', 2, 2],
+  });
   if (made.status !== 0) process.exit(1);
 }
 for (const [name, entry] of Object.entries(modules)) {
-  if (!(await exists(entry))) continue;
+  if (!existsSync(join(root, entry))) continue;
   await build({
     ...common,
     entryPoints: [entry],
     outfile: join(dist, `${name}.js`),
     format: 'esm',
-    banner: { js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as __cr } from 'node:module'; const require = __cr(import.meta.url);",
+    },
   });
 }
 if (process.argv.includes('--types')) {
   const tsc = spawnSync(
     process.execPath,
-    [join(root, 'node_modules/typescript/bin/tsc'), '--noEmit', 'false', '--emitDeclarationOnly', '--declaration', '--outDir', join(dist, 'types')],
+    [
+      join(root, 'node_modules/typescript/bin/tsc'),
+      '--noEmit',
+      'false',
+      '--emitDeclarationOnly',
+      '--declaration',
+      '--outDir',
+      join(dist, 'types'),
+    ],
     { cwd: root, stdio: ['ignore', 2, 2] },
   );
   if (tsc.status !== 0) process.exit(1);
@@ -87,7 +112,7 @@ let cachedData;
 try {
   cachedData = readFileSync(file + '.cache');
 } catch {}
-const script = new vm.Script(source, { filename: file, cachedData, importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+const script = new vm.Script(source, { filename: file, cachedData });
 if (process.env.PODWIRE_MAKE_CODE_CACHE) writeFileSync(file + '.cache', script.createCachedData());
 else {
   const module = { exports: {} };

@@ -39,14 +39,23 @@ const installed = join(root, 'node_modules', '.package-lock.json');
 if (time(installed) < time(join(root, 'package-lock.json'))) {
   console.error('podwire: installing dependencies …');
   const windows = process.platform === 'win32';
-  run(windows ? 'npm.cmd' : 'npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'], { shell: windows });
+  run(
+    windows ? 'npm.cmd' : 'npm',
+    ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'],
+    { shell: windows },
+  );
   const now = new Date();
   utimesSync(installed, now, now);
 }
 
 const stamp = join(root, 'dist', '.built');
-const sources = ['emulator', 'node-runtime', 'coredns-lite', 'scenarios', 'bench', 'scripts'].map((d) => join(root, d));
-if (full || time(stamp) < Math.max(time(join(root, 'package.json')), ...sources.filter(existsSync).map(newest))) {
+const sources = ['emulator', 'node-runtime', 'coredns-lite', 'scenarios', 'bench', 'scripts'].map((d) =>
+  join(root, d),
+);
+if (
+  full ||
+  time(stamp) < Math.max(time(join(root, 'package.json')), ...sources.filter(existsSync).map(newest))
+) {
   const started = Date.now();
   run(process.execPath, [join(root, 'scripts', 'build.mjs'), ...(full ? ['--types'] : [])]);
   writeFileSync(stamp, new Date(started).toISOString());

@@ -54,7 +54,7 @@ export interface CapturedFrame {
   readonly bytes: Uint8Array;
   /** The frame in one line. */
   readonly text: string;
-  readonly drop?: string;
+  readonly drop?: string | undefined;
 }
 
 /** A running capture of one or more devices. */

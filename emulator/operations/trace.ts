@@ -59,7 +59,11 @@ export function traceOperations(context: OperationContext): Operations {
 
   /** After this, whatever any node knew when it was called has been heard: events leave a node at its turn's end. */
   const settle = async (): Promise<void> => {
-    for (let i = 0; i < 2; i++) await Promise.all(live().map((m) => m.request('ping', {}).catch(() => {})));
+    for (let i = 0; i < 2; i++) {
+      // A node in this process has its turn's end when we have ours.
+      await new Promise((resolve) => setImmediate(resolve));
+      await Promise.all(live().map((m) => m.request('ping', {}).catch(() => {})));
+    }
   };
 
   return {

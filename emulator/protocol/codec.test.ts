@@ -143,7 +143,17 @@ const FROM_NODE: readonly FromNode[] = [
     type: 'capture.frames',
     capture: 1,
     dropped: 2,
-    frames: [{ time: 1, outgoing: true, trace: 0, length: 60, bytes: Buffer.alloc(60), drop: 'TTL' }],
+    frames: [
+      {
+        time: 1,
+        outgoing: true,
+        trace: 0,
+        length: 60,
+        bytes: Buffer.alloc(60),
+        text: 'IP 10.0.0.1 > 10.0.0.2',
+        drop: 'TTL',
+      },
+    ],
   },
   { type: 'disk', path: '/etc/cni', file: { path: '/etc/cni', mode: 0o600, bytes: Buffer.from('{}') } },
   { type: 'disk', path: '/etc/cni' },

@@ -1,14 +1,15 @@
 // Nodes in this process, in a world that the node runtime's bundle makes: for tests, for virtual time, and for more
 // nodes than a machine has room for processes.
-import { pathToFileURL } from 'node:url';
+import { createRequire } from 'node:module';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { InlineModule, InlineWorld } from '../protocol/inline.ts';
 import type { Placement } from './placement.ts';
 
 /** Loads the bundle that makes inline worlds. */
-export async function loadInline(path: string): Promise<InlineModule> {
+export function loadInline(path: string): InlineModule {
   try {
-    return (await import(pathToFileURL(path).href)) as InlineModule;
+    // Not import(): a bundle that was loaded with its code cache has no loader to ask.
+    return createRequire(import.meta.url)(path) as InlineModule;
   } catch (error) {
     throw new ProtocolError('E_START', `${path}: ${error instanceof Error ? error.message : error}`);
   }
