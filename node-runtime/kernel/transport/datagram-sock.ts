@@ -10,9 +10,9 @@ import { IP_PMTUDISC_DONT, Sock, type SockOption, WAKE_ERROR, WAKE_READ } from '
 
 export interface SendOptions {
   /** Trace id for this packet alone. */
-  readonly trace?: number;
-  readonly ttl?: number;
-  readonly tos?: number;
+  readonly trace?: number | undefined;
+  readonly ttl?: number | undefined;
+  readonly tos?: number | undefined;
 }
 
 export abstract class DatagramSock extends Sock {
@@ -23,6 +23,14 @@ export abstract class DatagramSock extends Sock {
 
   /** bind(2). Port 0 picks one; for ping sockets the port is the ICMP id. */
   abstract bind(addr: Ipv4, port: number): Errno | undefined;
+
+  /** sendmsg(2). `dst` undefined: the connected peer. The port means nothing to ping and raw sockets. */
+  abstract sendTo(
+    data: Uint8Array,
+    dst: Ipv4 | undefined,
+    dport: number | undefined,
+    options?: SendOptions,
+  ): Errno | undefined;
 
   /** Where user data begins in a received packet whose `data` is at the transport header. */
   protected abstract payload(skb: Skb): number;

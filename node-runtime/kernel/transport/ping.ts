@@ -55,6 +55,10 @@ export class PingSock extends DatagramSock {
     return undefined;
   }
 
+  sendTo(data: Uint8Array, dst?: Ipv4, _port?: number, options?: SendOptions): Errno | undefined {
+    return this.send(data, dst, options);
+  }
+
   protected override payload(skb: Skb): number {
     return skb.data;
   }

@@ -91,6 +91,10 @@ export class UdpSock extends DatagramSock {
     return undefined;
   }
 
+  sendTo(data: Uint8Array, dst?: Ipv4, dport?: number, options?: SendOptions): Errno | undefined {
+    return this.send(data, dst, dport, options);
+  }
+
   protected override payload(skb: Skb): number {
     return skb.data + udp.HLEN;
   }

@@ -182,15 +182,19 @@ export function sendRoom(tp: TcpSock): number {
   return Math.max(limit - tp.ring.length, 0);
 }
 
-/** send(2): takes as much of data[from..] as fits and says how much, 0 when full (WAKE_WRITE tells of room), or why not. */
-export function tcpSend(tp: TcpSock, data: Uint8Array, from = 0): number | Errno {
+/**
+ * send(2): takes as much of data[from..] as fits and says how much, 0 when full (WAKE_WRITE tells of room), or why not.
+ * `granted`: room was promised before, and all of it is taken.
+ */
+export function tcpSend(tp: TcpSock, data: Uint8Array, from = 0, granted = false): number | Errno {
   if (tp.err !== undefined) return tp.takeError()!;
   if (tp.sndShutdown) return 'EPIPE';
   if (!inStates(tp.state, CAN_SEND)) {
     if (tp.state !== TCP_SYN_SENT && tp.state !== TCP_SYN_RECV) return tp.wasConnected ? 'EPIPE' : 'ENOTCONN';
   } else if (tp.packetsOut === 0) restartAfterIdle(tp);
-  const n = Math.min(sendRoom(tp), data.length - from);
-  if (n < data.length - from) tp.wantsRoom = true;
+  const left = data.length - from;
+  const n = granted ? left : Math.min(sendRoom(tp), left);
+  if (n < left) tp.wantsRoom = true;
   if (n <= 0) return 0;
   tp.ring.write(data, from, n);
   tp.writeSeq = tp.ring.end;
