@@ -29,7 +29,8 @@ const NODE = [
   ['underlay', 'api-client', 'supervision'],
   ['cni'],
   ['flanneld', 'kube-proxy', 'network-policy', 'docker'],
-  ['kubelet', 'workloads'],
+  ['kubelet'],
+  ['workloads'],
   ['fabric', 'node.ts', 'daemons.ts', 'machine.ts', 'main.ts', 'inline.ts'],
 ];
 
