@@ -212,6 +212,8 @@ function readNodes(
   cluster: NetworkSpec,
   override: number | undefined,
 ): NodeSpec[] {
+  if (override !== undefined && (override < 1 || override > 5000))
+    at.fail(`${override} nodes are out of range`, 'use 1 to 5000');
   const count = override ?? (at.absent ? 3 : at.isNumber ? at.integer(1, 5000) : undefined);
   const next = new Map(segments.map((s) => [s.name, parseRange(s.cidr)!.first + 11]));
   const take = (where: Reader, segment: SegmentSpec): string => {
