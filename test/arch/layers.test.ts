@@ -28,8 +28,9 @@ const NODE = [
   ['sockets', 'log.ts', 'node-fs.ts'],
   ['underlay', 'api-client', 'supervision'],
   ['cni'],
-  ['flanneld', 'kube-proxy', 'network-policy', 'docker'],
+  ['flanneld', 'kube-proxy', 'network-policy'],
   ['kubelet'],
+  ['docker'],
   ['workloads'],
   ['fabric', 'node.ts', 'daemons.ts', 'machine.ts', 'main.ts', 'inline.ts'],
 ];
