@@ -8,6 +8,7 @@ import type { Kernel } from './kernel/netns/kernel.ts';
 import type { Netns } from './kernel/netns/netns.ts';
 import type { Log } from './log.ts';
 import type { NodeFs } from './node-fs.ts';
+import type { Places } from './supervision/places.ts';
 import type { Supervision } from './supervision/supervision.ts';
 
 export interface DaemonContext {
@@ -21,6 +22,8 @@ export interface DaemonContext {
   readonly files: NodeFs;
   readonly log: Log;
   readonly supervision: Supervision;
+  /** Who runs pods or containers says here which namespace is whose. */
+  readonly places: Places;
 }
 export interface Daemon {
   stop(): void | Promise<void>;

@@ -25,6 +25,7 @@ import type { RootLog } from './log.ts';
 import { NodeFs } from './node-fs.ts';
 import { supervisedDisk } from './supervision/disk.ts';
 import { observe } from './supervision/observe.ts';
+import { Places } from './supervision/places.ts';
 import type { Supervision } from './supervision/supervision.ts';
 import { type Lines, Underlay } from './underlay/underlay.ts';
 
@@ -90,7 +91,8 @@ export async function startNode(
   for (const [name, value] of Object.entries(node.sysctls))
     if (!ns.sysctl.write(name, value)) throw new ProtocolError('E_CONFIG', `sysctl ${name} = ${value}`);
 
-  observe({ supervision, kernel, links: () => underlay.lines.report() });
+  const places = new Places(kernel);
+  observe({ supervision, kernel, places, links: () => underlay.lines.report() });
   supervision.on('cables', ({ cabling }) => {
     underlay.setCabling(cabling);
     return null;
@@ -98,7 +100,7 @@ export async function startNode(
   const disk = supervisedDisk(supervision, options.disk);
   const files = new NodeFs({ now: () => clock.epoch + clock.now(), disk });
   const daemons = new Daemons(
-    { kernel, ns, api: config.api, config, node, files, log, supervision },
+    { kernel, ns, api: config.api, config, node, files, log, supervision, places },
     options.daemons ?? DAEMONS,
   );
   await daemons.startAll();

@@ -6,7 +6,7 @@ import { iptables } from '../kernel/netfilter/iptables/iptables.ts';
 import type { Kernel } from '../kernel/netns/kernel.ts';
 import type { Netns } from '../kernel/netns/netns.ts';
 import { rtnetlink } from '../kernel/rtnetlink/rtnetlink.ts';
-import { formatIpv4 } from '../kernel/wire/addr.ts';
+import { formatIpv4, type Prefix } from '../kernel/wire/addr.ts';
 import { ContainerLog } from '../kubelet/container-log.ts';
 import type { ContainerRuntime, Mount } from '../kubelet/runtime.ts';
 import type { Log } from '../log.ts';
@@ -68,7 +68,7 @@ export class Dockerd {
     const routes = rtnetlink(ns)
       .routeList()
       .filter((r) => r.type === 'unicast' && r.dev?.ifindex !== own)
-      .map((r) => r.dst);
+      .map((r): Prefix => ({ addr: r.dst, len: r.len }));
     this.config = readConfig(files, options.settings, routes);
     this.#random = kernel.dice.stream(`docker@${kernel.clock.now()}`);
     this.#network = new BridgeNetwork(ns, this.config, (n) => this.#randomHex(n));

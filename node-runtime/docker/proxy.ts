@@ -69,7 +69,7 @@ function udpProxy(
     } else {
       const socket = createSocket(stack);
       socket.on('error', () => forget(key));
-      socket.on('message', (data: Uint8Array) => front.send(data, port, address));
+      socket.on('message', (data: Uint8Array) => front.send(data, { port, address }));
       client = { socket, timer: { cancel() {} } };
       clients.set(key, client);
     }
@@ -77,11 +77,10 @@ function udpProxy(
     return client;
   };
   front.on('message', (data: Uint8Array, from: { address: string; port: number }) => {
-    clientOf(`${from.address}:${from.port}`, from.address, from.port).socket.send(
-      data,
-      containerPort,
-      formatIpv4(container),
-    );
+    clientOf(`${from.address}:${from.port}`, from.address, from.port).socket.send(data, {
+      port: containerPort,
+      address: formatIpv4(container),
+    });
   });
   return new Promise((resolve, reject) => {
     front.once('error', reject);

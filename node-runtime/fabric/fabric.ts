@@ -7,6 +7,7 @@ import type { NetDevice } from '../kernel/netns/device.ts';
 import { parseIpv4, parsePrefix } from '../kernel/wire/addr.ts';
 import type { Machine, MachineOptions } from '../node.ts';
 import { observe } from '../supervision/observe.ts';
+import { Places } from '../supervision/places.ts';
 import { FABRIC, Underlay } from '../underlay/underlay.ts';
 import { addHost, addPort, addRouter, addSwitch, nth, OUTSIDE, type Switch, segmentNetns } from './wiring.ts';
 
@@ -57,7 +58,8 @@ export async function startFabric(
     }
   };
   patch(cabling);
-  observe({ supervision, kernel, links: () => underlay.lines.report() });
+  const places = new Places(kernel);
+  observe({ supervision, kernel, places, links: () => underlay.lines.report() });
   supervision.on('cables', (request) => {
     patch(request.cabling);
     return null;

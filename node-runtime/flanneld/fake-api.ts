@@ -25,6 +25,23 @@ function mergePatch(target: unknown, patch: unknown): unknown {
   return out;
 }
 
+/** A strategic merge patch as far as daemons use it: lists of conditions and addresses are merged by their type. */
+function strategic(target: unknown, patch: unknown, key = ''): unknown {
+  if (Array.isArray(patch) && (key === 'conditions' || key === 'addresses')) {
+    const typed = patch as readonly { readonly type: string }[];
+    const old = (Array.isArray(target) ? target : []) as readonly { readonly type: string }[];
+    const kept = old.map((item) => ({ ...item, ...typed.find((p) => p.type === item.type) }));
+    return [...kept, ...typed.filter((p) => !old.some((item) => item.type === p.type))];
+  }
+  if (typeof patch !== 'object' || patch === null || Array.isArray(patch)) return patch;
+  const out: Json =
+    typeof target === 'object' && target !== null && !Array.isArray(target) ? { ...target } : {};
+  for (const [name, value] of Object.entries(patch))
+    if (value === null) delete out[name];
+    else out[name] = strategic(out[name], value, name);
+  return out;
+}
+
 const status = (code: number, reason: string, message: string): ApiError =>
   new ApiError('E_API_STATUS', message, {
     kind: 'Status',
@@ -115,7 +132,8 @@ export class FakeApi implements NodeApi {
     this.log.push(
       `patch ${resource.resource} ${name}${options.subresource === undefined ? '' : ` ${options.subresource}`}`,
     );
-    return this.set(resource, mergePatch(old, patch) as never);
+    const patched = options.type === 'strategic' ? strategic(old, patch) : mergePatch(old, patch);
+    return this.set(resource, patched as never);
   };
   delete: NodeApi['delete'] = async (resource, name, options = {}) => {
     this.#reach();

@@ -10,13 +10,14 @@ import type {
 } from '../../emulator/protocol/records.ts';
 import type { NetDevice, Tap } from '../kernel/netns/device.ts';
 import type { Kernel } from '../kernel/netns/kernel.ts';
-import type { Netns } from '../kernel/netns/netns.ts';
 import { completeChecksum, gsoSegment } from '../kernel/skb/gso.ts';
 import { CHECKSUM_PARTIAL, type Skb } from '../kernel/skb/skb.ts';
 import { DROP_REASONS } from '../kernel/trace/drop-reason.ts';
 import type { DropRecord } from '../kernel/trace/tracer.ts';
 import { formatIpv4, formatMac } from '../kernel/wire/addr.ts';
 import { describe } from '../kernel/wire/describe.ts';
+import type { Places } from './places.ts';
+import { runProbe } from './probe.ts';
 import type { Session, Supervision } from './supervision.ts';
 
 /** Events or frames in one message, and of its bytes. */
@@ -28,6 +29,7 @@ const MAX_HELD = 16 << 20;
 export interface ObserveOptions {
   readonly supervision: Supervision;
   readonly kernel: Kernel;
+  readonly places: Places;
   readonly links: () => readonly LinkReport[];
   /** Counters of rooms that the device table does not show. */
   readonly counters?: () => Readonly<Record<string, number>>;
@@ -35,7 +37,7 @@ export interface ObserveOptions {
 }
 
 export function observe(options: ObserveOptions): void {
-  const { supervision, kernel } = options;
+  const { supervision, kernel, places } = options;
   const booted = kernel.clock.now();
   supervision.on('ping', () => ({ time: kernel.clock.now() }));
   supervision.on('stats', () => {
@@ -59,13 +61,14 @@ export function observe(options: ObserveOptions): void {
       packet: describe(drop.bytes, 0, drop.bytes.length, drop.hasMac ? 'ether' : 'ipv4'),
     })),
   }));
+  supervision.on('trace', ({ probe }) => runProbe(places.netns(probe.from), probe));
   supervision.on('trace.follow', (request, session) => {
     followTraces(kernel, request.on ? session : undefined);
     return null;
   });
   const captures = new Map<number, DeviceCapture>();
   supervision.on('capture.start', (request, session) => {
-    const dev = findDevice(kernel, request.at);
+    const dev = findDevice(places, request.at);
     if (captures.has(request.capture)) throw new ProtocolError('E_EXISTS', `capture ${request.capture}`);
     const capture = new DeviceCapture(request, dev, session);
     captures.set(request.capture, capture);
@@ -84,12 +87,8 @@ export function observe(options: ObserveOptions): void {
   });
 }
 
-export function findNetns(kernel: Kernel, name: string): Netns {
-  for (const ns of kernel.namespaces.values()) if (ns.name === name) return ns;
-  throw new ProtocolError('E_NOT_FOUND', `network namespace ${name}`);
-}
-export function findDevice(kernel: Kernel, at: { readonly netns: string; readonly dev: string }): NetDevice {
-  const dev = findNetns(kernel, at.netns).device(at.dev);
+export function findDevice(places: Places, at: { readonly netns: string; readonly dev: string }): NetDevice {
+  const dev = places.named(at.netns).device(at.dev);
   if (dev === undefined) throw new ProtocolError('E_NOT_FOUND', `device ${at.dev} in ${at.netns}`);
   return dev;
 }
@@ -219,10 +218,12 @@ class DeviceCapture {
     this.#unsaid++;
     return false;
   }
-  #hold(record: CaptureRecord): void {
+  #hold(record: Omit<CaptureRecord, 'text'>): void {
     this.frames++;
     this.#heldBytes += record.bytes.length;
-    if (this.#held.push(record) === 1) setImmediate(() => this.#flush());
+    const { bytes } = record;
+    const text = describe(bytes, 0, bytes.length, this.#dev.ethernet ? 'ether' : 'ipv4');
+    if (this.#held.push({ ...record, text }) === 1) setImmediate(() => this.#flush());
   }
 
   #flush(): void {

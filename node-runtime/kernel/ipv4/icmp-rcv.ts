@@ -143,18 +143,23 @@ function errorRcv(net: Ipv4Net, skb: Skb, type: number): void {
   deliverError(net, skb, quote, type, code, info);
 }
 
-/** icmp_socket_deliver, after the path MTU has been noted for everybody. */
+/**
+ * icmp_socket_deliver. A smaller path MTU is noted here for all protocols but TCP, which looks first whether the quoted
+ * sequence number is one it has sent; Linux has each protocol's own handler do it.
+ */
 function deliverError(net: Ipv4Net, skb: Skb, quote: number, type: number, code: number, info: number): void {
   const b = skb.bytes;
   if (quote + ip.ihl(b, quote) + 8 > skb.tail) {
     net.icmp.InErrors++;
     return;
   }
-  if (type === icmp.DEST_UNREACH && code === icmp.FRAG_NEEDED) updatePmtu(net.ns, ip.dst(b, quote), info);
+  const proto = ip.proto(b, quote);
+  if (type === icmp.DEST_UNREACH && code === icmp.FRAG_NEEDED && proto !== ip.PROTO_TCP)
+    updatePmtu(net.ns, ip.dst(b, quote), info);
   const saved = skb.data;
   skb.data = quote;
   net.ns.kernel.rawError?.(skb, net.ns, type, code, info);
-  net.ns.kernel.inetProtocols[ip.proto(b, quote)]?.error?.(skb, net.ns, type, code, info);
+  net.ns.kernel.inetProtocols[proto]?.error?.(skb, net.ns, type, code, info);
   skb.data = saved;
 }
 

@@ -2,11 +2,12 @@
 import { Lab as Ipv4Lab, type SendOptions } from '../ipv4/test-kit.ts';
 import type { NetDevice } from '../netns/device.ts';
 import type { Netns } from '../netns/netns.ts';
+import { gsoSegment } from '../skb/gso.ts';
 import type { Skb } from '../skb/skb.ts';
 import { type Ipv4, ipv4 } from '../wire/addr.ts';
 import { describe } from '../wire/describe.ts';
 import { installTransport } from './install.ts';
-import { tcpAccept, tcpBind, tcpConnect, tcpListen } from './tcp/tcp.ts';
+import { tcpAccept, tcpBind, tcpConnect, tcpListen, tcpRecv, tcpSend } from './tcp/tcp.ts';
 import { TcpSock } from './tcp/tcp-sock.ts';
 
 export type { SendOptions };
@@ -32,19 +33,51 @@ export class Lab extends Ipv4Lab {
     this.devB = y;
   }
 
-  /** Puts `delay` ms and `fate` between the device and its wire; super-segments pass whole. */
+  /** Puts `delay` ms and `fate` between the device and its wire, where every frame is cut to the MTU. */
   impair(dev: NetDevice, delay: number, fate: Fate = () => 0): void {
     let ordinal = 0;
     const send = dev.startXmit.bind(dev);
-    dev.startXmit = (skb) => {
+    const one = (skb: Skb): void => {
       const more = skb.protocol === 0x0800 ? fate(skb, ordinal++, dev) : 0;
-      if (more === undefined) {
-        this.kernel.drop(skb, 'NETEM_LOSS', dev);
-        return;
-      }
-      if (delay + more === 0) send(skb);
+      if (more === undefined) this.kernel.drop(skb, 'NETEM_LOSS', dev);
+      else if (delay + more === 0) send(skb);
       else this.clock.after(delay + more, () => send(skb));
     };
+    dev.startXmit = (skb) => {
+      if (skb.gsoSize === 0) {
+        one(skb);
+        return;
+      }
+      const segments = gsoSegment(skb, this.kernel.pool);
+      skb.free();
+      for (const segment of segments) one(segment);
+    };
+  }
+
+  /** Sends `data` over a connection while the receiver reads; returns what it got and how long that took. */
+  transfer(from: TcpSock, to: TcpSock, data: Uint8Array, limit: number): { got: Buffer; ms: number } {
+    const chunks: Uint8Array[] = [];
+    const start = this.clock.now();
+    let sent = 0;
+    let received = 0;
+    const feed = (): void => {
+      while (sent < data.length) {
+        const n = tcpSend(from, data, sent);
+        if (typeof n === 'string') throw new Error(n);
+        if (n === 0) return;
+        sent += n;
+      }
+    };
+    from.wake = feed;
+    to.wake = () => {
+      for (let c = tcpRecv(to); c !== undefined; c = tcpRecv(to)) {
+        chunks.push(c);
+        received += c.length;
+      }
+    };
+    feed();
+    while (received < data.length && this.clock.now() - start < limit) this.run(10);
+    return { got: Buffer.concat(chunks), ms: this.clock.now() - start };
   }
 
   /** A line per IP packet that leaves `dev`, without link addresses. */
