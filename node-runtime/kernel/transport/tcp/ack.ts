@@ -25,7 +25,8 @@ import { clearRtoTimer, probe0Delay, rearmRto, setRtoTimer, setXmitTimer } from 
 import { fastRetransAlert, processTlpAck, REXMIT_NEW, REXMIT_NONE } from './recovery.ts';
 import { updateRtt } from './rtt.ts';
 import { EVER_RETRANS, LOST, RETRANS, SACKED } from './rtx-queue.ts';
-import { checkReordering, type SackState, tagSacked } from './sack.ts';
+import { checkReordering, tagSacked } from './sack.ts';
+import type { SackState } from './sack-state.ts';
 import type { Segment } from './segment.ts';
 import { after, before, seqAdd, seqDiff } from './sequence.ts';
 import { CA_CWR, CA_OPEN, CA_RECOVERY } from './state.ts';
@@ -69,7 +70,10 @@ export function tcpAck(tp: TcpSock, seg: Segment, updateTs = true): AckVerdict {
   const now = tp.now();
   const priorDelivered = tp.delivered;
   const priorLost = tp.lost;
-  const state: SackState = { flag: 0, reord: 0, hasReord: false, firstSackt: 0, lastSackt: 0 };
+  const state = tp.net.sackState;
+  state.flag = 0;
+  state.hasReord = false;
+  state.firstSackt = 0;
   tp.rcvTsecr = seg.sawTs ? seg.tsecr : 0;
   tp.sawTsecr = seg.sawTs;
   if (before(ack, priorUna)) {
@@ -108,7 +112,7 @@ export function tcpAck(tp: TcpSock, seg: Segment, updateTs = true): AckVerdict {
     return 'ok';
   }
   cleanRtxQueue(tp, state, priorFack, now);
-  updateReorderWindow(tp, tp.delivered, priorDelivered);
+  updateReorderWindow(tp);
   if (tp.tlpOn) processTlpAck(tp, ack, state.flag);
   let rexmit = REXMIT_NONE;
   if (dubious(tp, state.flag)) {
@@ -193,7 +197,7 @@ function cleanRtxQueue(tp: TcpSock, state: SackState, priorFack: number, now: nu
     if ((seg.sacked & SACKED) !== 0) tp.sackedOut -= pcount;
     else if (tp.sackOk) {
       tp.delivered += pcount;
-      rackAdvance(tp, (seg.sacked & EVER_RETRANS) !== 0, seg.end, seg.xmitTime, now);
+      rackAdvance(tp, seg, now);
     }
     if ((seg.sacked & LOST) !== 0) tp.lostOut -= pcount;
     tp.packetsOut -= pcount;

@@ -146,7 +146,8 @@ function queueOutOfOrder(tp: TcpSock, seg: Segment): DropReason | undefined {
   const end = seqAdd(seg.seq, seg.dataLen);
   if (tp.rcv.insert(seg.seq, end, seg.skb.bytes, seg.dataAt) === 0) setDsack(tp, seg.seq, end);
   addSack(tp, seg.seq);
-  growWindow(tp, seg.dataLen);
+  // Without SACK a window that grew would make this ACK look like news and not like a duplicate.
+  if (tp.sackOk) growWindow(tp, seg.dataLen);
   return undefined;
 }
 

@@ -48,12 +48,7 @@ describe('ten megabytes and less', () => {
     lab.impair(lab.devA, w.delay, fate);
     lab.impair(lab.devB, w.delay, fate);
     const data = random(w.size);
-    const t0 = performance.now();
     const { got, ms } = lab.transfer(client, server, data, 600_000);
-    console.log(
-      w.name, ms, (performance.now() - t0) | 0, 'cwnd', client.cwnd, 'retrans', client.totalRetrans,
-      JSON.stringify(Object.fromEntries(Object.entries(client.net.mib).filter(([, v]) => v > 0))),
-    );
     expect(got.length).toBe(data.length);
     expect(hash(got)).toBe(hash(data));
     expect(ms).toBeLessThan(w.within * 1000);

@@ -49,7 +49,7 @@ export function retransmit(tp: TcpSock, seg: TxSeg, segs: number): boolean {
 /** tcp_retransmit_skb's accounts. */
 function retransmitted(tp: TcpSock, seg: TxSeg): void {
   const now = tp.now();
-  tp.rtx.sent(seg, now);
+  tp.rtx.sent(seg, now, tp.delivered);
   if ((seg.sacked & RETRANS) === 0) tp.retransOut += seg.pcount;
   seg.sacked |= RETRANS | EVER_RETRANS;
   if (tp.retransStamp === 0) tp.retransStamp = Math.max(now, 1e-9);

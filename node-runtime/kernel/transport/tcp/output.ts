@@ -272,7 +272,7 @@ function sendNew(tp: TcpSock, len: number, mss: number): void {
   transmit(tp, seq, len, ACK | (fin ? FIN : 0) | (last && len > 0 ? PSH : 0), mss);
   if (len < pcount * mss) tp.sndSml = end;
   tp.sndNxt = end;
-  tp.rtx.append(seq, end, fin ? FIN : 0, pcount, tp.now());
+  tp.rtx.append(seq, end, fin ? FIN : 0, pcount, tp.now(), tp.delivered);
   tp.packetsOut += pcount;
   if (tp.ca === CA_CWR || tp.ca === CA_RECOVERY) tp.prrOut += pcount;
   if (first || tp.rtoEvent === 'loss-probe') rearmRto(tp);

@@ -1,15 +1,18 @@
 // Loss by time: RACK (RFC 8985, net/ipv4/tcp_recovery.c). A segment is lost when one sent later has arrived and a
 // reordering window has gone by.
 import { setRtoTimer, TIMEOUT_MIN } from './rearm.ts';
-import { LOST, RETRANS, type TxSeg } from './rtx-queue.ts';
+import { EVER_RETRANS, LOST, RETRANS, type TxSeg } from './rtx-queue.ts';
 import { markLost } from './scoreboard.ts';
 import { after, before } from './sequence.ts';
 import { CA_RECOVERY } from './state.ts';
 import type { TcpSock } from './tcp-sock.ts';
 
-/** tcp_rack_sent_after. */
-const sentAfter = (t1: number, end1: number, t2: number, end2: number): boolean =>
-  t1 > t2 || (t1 === t2 && after(end1, end2));
+/**
+ * tcp_rack_sent_after, by the order of transmission rather than by its time, which a virtual clock gives to many. The
+ * parts of one super-segment went together and are told apart by their place in it.
+ */
+const sentAfter = (order1: number, end1: number, order2: number, end2: number): boolean =>
+  order1 > order2 || (order1 === order2 && after(end1, end2));
 
 /** tcp_rack_reo_wnd. */
 function reorderWindow(tp: TcpSock): number {
@@ -26,21 +29,16 @@ export const rackTimeoutOf = (tp: TcpSock, seg: TxSeg, window: number, now: numb
   tp.rackRtt + window - (now - seg.xmitTime);
 
 /** tcp_rack_advance: `seg` was delivered. */
-export function rackAdvance(
-  tp: TcpSock,
-  retransmitted: boolean,
-  end: number,
-  xmitTime: number,
-  now: number,
-): void {
-  const rtt = now - xmitTime;
+export function rackAdvance(tp: TcpSock, seg: TxSeg, now: number): void {
+  const rtt = now - seg.xmitTime;
   // Too quick for the retransmission: it was the original that arrived.
-  if (retransmitted && rtt < tp.rttMin) return;
+  if ((seg.sacked & EVER_RETRANS) !== 0 && rtt < tp.rttMin) return;
   tp.rackAdvanced = true;
   tp.rackRtt = rtt;
-  if (sentAfter(xmitTime, end, tp.rackMstamp, tp.rackEndSeq)) {
-    tp.rackMstamp = xmitTime;
-    tp.rackEndSeq = end;
+  if (sentAfter(seg.order, seg.end, tp.rackOrder, tp.rackEndSeq)) {
+    tp.rackOrder = seg.order;
+    tp.rackPriorDelivered = seg.delivered;
+    tp.rackEndSeq = seg.end;
   }
 }
 
@@ -52,7 +50,7 @@ function detect(tp: TcpSock, now: number): number {
   while (seg !== undefined) {
     const next = seg.tnext;
     if ((seg.sacked & LOST) === 0 || (seg.sacked & RETRANS) !== 0) {
-      if (!sentAfter(tp.rackMstamp, tp.rackEndSeq, seg.xmitTime, seg.end)) break;
+      if (!sentAfter(tp.rackOrder, tp.rackEndSeq, seg.order, seg.end)) break;
       const left = rackTimeoutOf(tp, seg, window, now);
       if (left <= 0) {
         markLost(tp, seg);
@@ -77,13 +75,13 @@ export function rackMarkLost(tp: TcpSock, now: number): boolean {
 /** tcp_rack_reo_timeout's look: more may be lost now that the window has passed. */
 export const rackDetect = detect;
 
-/** tcp_rack_update_reo_wnd: a DSACK widens the window, sixteen recoveries without one make it narrow again. */
-export function updateReorderWindow(tp: TcpSock, delivered: number, priorDelivered: number): void {
-  if (before(priorDelivered, tp.rackLastDelivered)) tp.rackDsackSeen = false;
+/** tcp_rack_update_reo_wnd: a DSACK widens the window once a round trip; sixteen recoveries without one narrow it. */
+export function updateReorderWindow(tp: TcpSock): void {
+  if (before(tp.rackPriorDelivered, tp.rackLastDelivered)) tp.rackDsackSeen = false;
   if (tp.rackDsackSeen) {
     tp.rackReoSteps = Math.min(0xff, tp.rackReoSteps + 1);
     tp.rackDsackSeen = false;
-    tp.rackLastDelivered = delivered;
+    tp.rackLastDelivered = tp.delivered;
     tp.rackReoPersist = 16;
   } else if (tp.rackReoPersist === 0) tp.rackReoSteps = 1;
 }

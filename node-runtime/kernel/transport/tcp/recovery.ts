@@ -13,7 +13,7 @@ import {
 import { endCwndReduction, enterLoss, enterRecovery, initCwndReduction } from './loss.ts';
 import { rackMarkLost } from './rack.ts';
 import { EVER_RETRANS, SACKED } from './rtx-queue.ts';
-import type { SackState } from './sack.ts';
+import type { SackState } from './sack-state.ts';
 import { fragment, markLost } from './scoreboard.ts';
 import { after, before, seqAdd, seqDiff } from './sequence.ts';
 import { CA_CWR, CA_DISORDER, CA_LOSS, CA_OPEN, CA_RECOVERY } from './state.ts';
@@ -44,7 +44,7 @@ export function fastRetransAlert(tp: TcpSock, duplicates: number, state: SackSta
     } else if (tp.ca === CA_RECOVERY) {
       if (!tp.sackOk) tp.sackedOut = 0;
       if (tryUndoRecovery(tp)) return REXMIT_NONE;
-      endRecovery(tp);
+      endCwndReduction(tp);
     }
   }
   switch (tp.ca) {
@@ -80,12 +80,6 @@ export function fastRetransAlert(tp: TcpSock, duplicates: number, state: SackSta
   }
   enterRecovery(tp);
   return REXMIT_LOST;
-}
-
-/** Recovery is over: the window settles at ssthresh. */
-function endRecovery(tp: TcpSock): void {
-  endCwndReduction(tp);
-  if (tp.rackReoPersist > 0) tp.rackReoPersist--;
 }
 
 /** tcp_try_to_open and tcp_try_keep_open. */

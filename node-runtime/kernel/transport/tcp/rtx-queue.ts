@@ -19,6 +19,10 @@ export class TxSeg {
   pcount = 1;
   /** When it was last sent, and whether the sender was limited by the program then. */
   xmitTime = 0;
+  /** Counts transmissions: tells apart those within one tick of a virtual clock. */
+  order = 0;
+  /** How many packets had been delivered by then: rate_sample's prior_delivered. */
+  delivered = 0;
   next: TxSeg | undefined = undefined;
   prev: TxSeg | undefined = undefined;
   tnext: TxSeg | undefined = undefined;
@@ -37,20 +41,23 @@ export class RtxQueue {
   #ttail: TxSeg | undefined = undefined;
   #free: TxSeg | undefined = undefined;
   #freeCount = 0;
+  #order = 0;
 
-  append(seq: number, end: number, control: number, pcount: number, now: number): TxSeg {
+  append(seq: number, end: number, control: number, pcount: number, now: number, delivered: number): TxSeg {
     const seg = this.#take(seq, end, control, pcount);
     seg.prev = this.tail;
     if (this.tail !== undefined) this.tail.next = seg;
     else this.head = seg;
     this.tail = seg;
-    this.sent(seg, now);
+    this.sent(seg, now, delivered);
     return seg;
   }
 
   /** Moves `seg` to the end of the time-sorted list: it has been sent now. */
-  sent(seg: TxSeg, now: number): void {
+  sent(seg: TxSeg, now: number, delivered: number): void {
     seg.xmitTime = now;
+    seg.delivered = delivered;
+    seg.order = ++this.#order;
     this.untime(seg);
     seg.tprev = this.#ttail;
     if (this.#ttail !== undefined) this.#ttail.tnext = seg;
@@ -76,6 +83,8 @@ export class RtxQueue {
     const rest = this.#take(at, seg.end, seg.control, 1);
     rest.sacked = seg.sacked;
     rest.xmitTime = seg.xmitTime;
+    rest.order = seg.order;
+    rest.delivered = seg.delivered;
     seg.end = at;
     seg.control = 0;
     rest.next = seg.next;

@@ -2,20 +2,11 @@
 import { FLAG_DATA_SACKED, FLAG_DSACK_TLP, FLAG_DSACKING_ACK, FLAG_ORIG_SACK_ACKED } from './ack-flags.ts';
 import { rackAdvance } from './rack.ts';
 import { EVER_RETRANS, LOST, RETRANS, SACKED, type TxSeg } from './rtx-queue.ts';
+import type { SackState } from './sack-state.ts';
 import { fragment } from './scoreboard.ts';
 import type { Segment } from './segment.ts';
 import { after, before, seqDiff } from './sequence.ts';
 import type { TcpSock } from './tcp-sock.ts';
-
-/** tcp_sacktag_state: what one ACK's blocks and its cumulative part told. One record per socket's look-through. */
-export interface SackState {
-  flag: number;
-  /** Lowest number that arrived after a higher one had: reordering. */
-  reord: number;
-  hasReord: boolean;
-  firstSackt: number;
-  lastSackt: number;
-}
 
 /** tcp_sacktag_write_queue. */
 export function tagSacked(tp: TcpSock, seg: Segment, priorUna: number, state: SackState, now: number): void {
@@ -113,7 +104,7 @@ function matchToSack(tp: TcpSock, seg: TxSeg, start: number, end: number): TxSeg
 
 /** tcp_sacktag_one. */
 function tagOne(tp: TcpSock, seg: TxSeg, state: SackState, now: number): void {
-  rackAdvance(tp, (seg.sacked & EVER_RETRANS) !== 0, seg.end, seg.xmitTime, now);
+  rackAdvance(tp, seg, now);
   if ((seg.sacked & RETRANS) !== 0) {
     if ((seg.sacked & LOST) !== 0) {
       seg.sacked &= ~(LOST | RETRANS);

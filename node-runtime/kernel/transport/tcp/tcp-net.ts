@@ -5,6 +5,7 @@ import { perNet } from '../../netns/per-net.ts';
 import { BindTable, datagramsMayShare } from '../bind-table.ts';
 import type { Sock } from '../sock.ts';
 import { Ehash, type EhashEntry } from './hash.ts';
+import { SackState } from './sack-state.ts';
 import { Segment } from './segment.ts';
 import { TCP_LISTEN } from './state.ts';
 import type { TcpSock } from './tcp-sock.ts';
@@ -72,6 +73,7 @@ export class TcpNet {
   readonly timeWait: TimeWaitQueue;
   /** Filled anew for every segment. */
   readonly seg = new Segment();
+  readonly sackState = new SackState();
   /** The edges of an out-of-order stretch, as data.ts asks for them. */
   readonly range = new Int32Array(2);
   /** By port; a listener's children are in the bind table too, and would be in the way of each SYN. */

@@ -197,7 +197,7 @@ export class TcpSock extends Sock implements EhashEntry {
   tlpHighSeq = 0;
   tlpOn = false;
   tlpRetrans = false;
-  rackMstamp = 0;
+  rackOrder = 0;
   rackEndSeq = 0;
   rackRtt = 0;
   rackReoSteps = 1;
@@ -205,6 +205,7 @@ export class TcpSock extends Sock implements EhashEntry {
   rackAdvanced = false;
   rackDsackSeen = false;
   rackLastDelivered = 0;
+  rackPriorDelivered = 0;
   /** The last ACK's SACK blocks, so that what was seen is not walked again. */
   readonly sackCache = new Int32Array(8);
   sackCached = 0;

@@ -114,7 +114,7 @@ export function tcpConnect(tp: TcpSock, addr: Ipv4, port: number): Errno | undef
   tp.net.mib.activeOpens++;
   tp.rto = RTO_INIT;
   tp.lsndtime = tp.now();
-  tp.rtx.append(tp.iss, tp.sndNxt, SYN, 1, tp.now());
+  tp.rtx.append(tp.iss, tp.sndNxt, SYN, 1, tp.now(), 0);
   tp.packetsOut = 1;
   setRtoTimer(tp, 'retransmit', tp.rto);
   transmitSyn(tp, SYN);

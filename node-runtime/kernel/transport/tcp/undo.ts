@@ -53,7 +53,7 @@ export function tryUndoRecovery(tp: TcpSock): boolean {
   if (mayUndo(tp)) {
     undoReduction(tp, false);
     tp.net.mib.fullUndo++;
-  }
+  } else if (tp.rackReoPersist > 0) tp.rackReoPersist--;
   if (staysClosed(tp)) return true;
   tp.ca = CA_OPEN;
   return false;
