@@ -35,9 +35,6 @@ export interface DaemonStarter {
   readonly start: (context: DaemonContext) => Daemon | Promise<Daemon>;
 }
 
-/** In order of starting; stopped in reverse. */
-export const DAEMONS: readonly DaemonStarter[] = [];
-
 export class Daemons {
   readonly #context: DaemonContext;
   readonly #starters = new Map<string, DaemonStarter>();

@@ -11,6 +11,7 @@ import { createLog } from './log.ts';
 import { supervised } from './machine.ts';
 import { type PortPair, portPair } from './supervision/byte-port.ts';
 import { MemoryHub, MemoryLines } from './underlay/memory.ts';
+import { directShell } from './workloads/shell/direct.ts';
 
 /** Turns of the event loop in which nothing stirs before the present instant counts as used up. */
 const QUIET_TURNS = 4;
@@ -64,7 +65,7 @@ export const createWorld: InlineModule['createWorld'] = (options) => {
   const world: InlineWorld = {
     clock,
     start(boot) {
-      const machine = startMachine(boot, new GatedClock(clock), hub, stir, options.dial);
+      const machine = startMachine(boot, new GatedClock(clock), hub, stir, () => world.hold(), options.dial);
       machines.add(machine);
       void machine.exited.then(() => machines.delete(machine));
       return machine;
@@ -94,6 +95,7 @@ function startMachine(
   clock: GatedClock,
   hub: MemoryHub,
   stir: () => void,
+  hold: () => () => void,
   dial: (() => import('node:stream').Duplex) | undefined,
 ): InlineMachine {
   const log = createLog({
@@ -131,6 +133,7 @@ function startMachine(
     },
     took: () => ({ ms: clock.now() - began, cpuMs: 0 }),
     onEnd: finish,
+    shell: directShell(hold),
     ...(dial === undefined ? {} : { dialApi: dial }),
   });
   let opened = false;

@@ -12,6 +12,7 @@ import type { Machine, MachineOptions } from './node.ts';
 import type { Channel } from './supervision/channel.ts';
 import { Supervision } from './supervision/supervision.ts';
 import type { Lines } from './underlay/underlay.ts';
+import type { Shell } from './workloads/shell/shell.ts';
 
 /** How long a foreground node waits for an emulator that let go of it, and for its first one, in milliseconds. */
 const FOREGROUND_PATIENCE = 1500;
@@ -25,6 +26,7 @@ export interface SupervisedOptions {
   /** Milliseconds since 1970. */
   readonly startTime: number;
   readonly lines: (kernel: Kernel) => Lines;
+  readonly shell: Shell;
   /** What starting took until now. */
   readonly took: () => ReadyReport;
   /** The fabric's way to the API server when that is in this process; else it dials the host's loopback. */
@@ -76,6 +78,7 @@ export function supervised(options: SupervisedOptions): Supervised {
       log,
       lines,
       disk,
+      shell: options.shell,
       ...(dialApi === undefined ? {} : { dialApi }),
     };
     log.setLevel(config.logLevel);

@@ -1,6 +1,7 @@
 // Entry of a node process, and of a worker thread that is a node: reads its boot record, listens, says where, and is
 // configured by whoever proves to be its emulator.
 import { createWriteStream } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { type Announcement, type BootRecord, bootRecord, EXIT } from '../emulator/protocol/boot.ts';
 import { MAX_MESSAGE } from '../emulator/protocol/codec.ts';
@@ -10,6 +11,7 @@ import { supervised } from './machine.ts';
 import { socketChannel } from './supervision/channel.ts';
 import { listen } from './underlay/listener.ts';
 import { WebsocketLines } from './underlay/websocket.ts';
+import { workerShell } from './workloads/shell/worker.ts';
 
 /** How long an orderly end may take before it is cut short, in milliseconds. */
 const END_GRACE = 1000;
@@ -77,6 +79,7 @@ async function main(): Promise<void> {
     log,
     url: listener.url,
     startTime: performance.timeOrigin,
+    shell: workerShell(fileURLToPath(new URL('./userland.js', import.meta.url))),
     lines: (kernel) => new WebsocketLines({ kernel, name, secret, listener, dialable: boot.dialable }),
     took() {
       const cpu = process.cpuUsage();

@@ -5,7 +5,7 @@
 import type { Duplex } from 'node:stream';
 import { ProtocolError } from '../emulator/protocol/errors.ts';
 import type { Cabling, DiskFile, NodeConfig } from '../emulator/protocol/records.ts';
-import { DAEMONS, type DaemonStarter, Daemons } from './daemons.ts';
+import { type DaemonStarter, Daemons } from './daemons.ts';
 import { createKernel } from './kernel/boot.ts';
 import type { Clock } from './kernel/clock/clock.ts';
 import { Nic } from './kernel/netdev/nic.ts';
@@ -23,11 +23,13 @@ import {
 } from './kernel/wire/addr.ts';
 import type { RootLog } from './log.ts';
 import { NodeFs } from './node-fs.ts';
+import { nodeStarters } from './starters.ts';
 import { supervisedDisk } from './supervision/disk.ts';
 import { observe } from './supervision/observe.ts';
 import { Places } from './supervision/places.ts';
 import type { Supervision } from './supervision/supervision.ts';
 import { type Lines, Underlay } from './underlay/underlay.ts';
+import type { Shell } from './workloads/shell/shell.ts';
 
 export interface MachineOptions {
   readonly clock: Clock;
@@ -36,6 +38,8 @@ export interface MachineOptions {
   /** Makes the lines to the other processes, once there is a kernel to receive by them. */
   readonly lines: (kernel: Kernel) => Lines;
   readonly disk: readonly DiskFile[];
+  /** Where scripts run; made at the first one. */
+  readonly shell: Shell;
   readonly daemons?: readonly DaemonStarter[];
   /** For the fabric: opens a byte stream to the API server. */
   readonly dialApi?: () => Duplex;
@@ -101,7 +105,7 @@ export async function startNode(
   const files = new NodeFs({ now: () => clock.epoch + clock.now(), disk });
   const daemons = new Daemons(
     { kernel, ns, api: config.api, config, node, files, log, supervision, places },
-    options.daemons ?? DAEMONS,
+    options.daemons ?? nodeStarters(options.shell),
   );
   await daemons.startAll();
   return {

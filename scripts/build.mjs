@@ -14,13 +14,12 @@ mkdirSync(dist);
 /** Programs that run as processes or workers: name of the bundle → entry. */
 const programs = {
   node: 'node-runtime/main.ts',
-  userland: 'node-runtime/workloads/userland/main.ts',
   podwire: 'emulator/cli/main.ts',
   'coredns-lite': 'coredns-lite/main.ts',
   bench: 'bench/main.ts',
 };
-/** The library, for others to import. */
-const modules = { client: 'emulator/client.ts' };
+/** The library, for others to import; and the worker that runs scripts, which imports just-bash where npm put it. */
+const modules = { client: 'emulator/client.ts', userland: 'node-runtime/workloads/userland/main.ts' };
 /** What the emulator loads into its own process: nodes for inline placement. */
 const plugins = { inline: 'node-runtime/inline.ts' };
 

@@ -1,14 +1,24 @@
 // The fabric process: what lies between the nodes. Switches of the underlay's segments, the router, the control plane's
 // host and the hosts outside, each a namespace of one kernel; nodes hang on it by underlay links.
+
+import type { ExternalSpec } from '../../emulator/protocol/cluster.ts';
 import { ProtocolError } from '../../emulator/protocol/errors.ts';
 import type { Cabling, NodeConfig } from '../../emulator/protocol/records.ts';
+import { Console } from '../console.ts';
 import { createKernel } from '../kernel/boot.ts';
 import type { NetDevice } from '../kernel/netns/device.ts';
+import type { Netns } from '../kernel/netns/netns.ts';
 import { parseIpv4, parsePrefix } from '../kernel/wire/addr.ts';
+import { ContainerLog } from '../kubelet/container-log.ts';
+import type { ContainerRuntime } from '../kubelet/runtime.ts';
 import type { Machine, MachineOptions } from '../node.ts';
+import { NodeFs } from '../node-fs.ts';
+import { impairments } from '../supervision/impair.ts';
 import { observe } from '../supervision/observe.ts';
 import { Places } from '../supervision/places.ts';
 import { FABRIC, Underlay } from '../underlay/underlay.ts';
+import { createContainerRuntime, nodePlace } from '../workloads/runtime.ts';
+import { dialLoopback, startRelay } from './relay.ts';
 import { addHost, addPort, addRouter, addSwitch, nth, OUTSIDE, type Switch, segmentNetns } from './wiring.ts';
 
 export async function startFabric(
@@ -36,11 +46,16 @@ export async function startFabric(
   const outside = addSwitch(kernel, 'outside', OUTSIDE, 1500);
   addRouter(kernel, segments, outside);
   const controlPlane = addHost(first, 'control-plane', nth(first.net, 2));
+  const runtime = createContainerRuntime({ kernel, shell: options.shell });
+  const files = new NodeFs({ now: () => clock.epoch + clock.now() });
   for (const host of cluster.external) {
     const addr = parseIpv4(host.address);
     if (addr === undefined) throw new ProtocolError('E_CONFIG', `external ${host.name}: ${host.address}`);
-    addHost(outside, host.name, addr);
+    await startExternal(addHost(outside, host.name, addr), host, runtime, files);
   }
+  let { api } = config;
+  const dial = options.dialApi ?? (() => dialLoopback(api.host ?? ''));
+  const relay = await startRelay({ ns: controlPlane, dial, log });
 
   const underlay = new Underlay(FABRIC, options.lines(kernel));
   const ports = new Map<string, NetDevice>();
@@ -64,13 +79,55 @@ export async function startFabric(
     patch(request.cabling);
     return null;
   });
-  void controlPlane;
+  impairments(supervision, places);
+  const console = new Console({
+    kernel,
+    supervision,
+    places,
+    shell: options.shell,
+    node: nodePlace(kernel, files),
+  });
   return {
     kernel,
-    reconfigure: (_, next) => patch(next),
+    reconfigure(now, next) {
+      api = now.api;
+      patch(next);
+    },
     async stop() {
+      console.stop();
+      relay.stop();
       for (const ns of [...kernel.namespaces.values()].reverse()) kernel.delNetns(ns);
       underlay.stop();
     },
   };
+}
+
+/** What runs on a host outside: an image, as in a container that has the whole machine. */
+async function startExternal(
+  ns: Netns,
+  host: ExternalSpec,
+  runtime: ContainerRuntime,
+  nodeFs: NodeFs,
+): Promise<void> {
+  const { epoch } = ns.kernel.clock;
+  const started = runtime.start({
+    id: host.name,
+    name: host.name,
+    pod: undefined,
+    image: host.image,
+    command: [],
+    args: host.image.includes('agnhost') ? ['netexec'] : [],
+    env: {},
+    workingDir: undefined,
+    ports: [],
+    netns: ns,
+    hostNetwork: false,
+    hostname: host.name,
+    nodeFs,
+    mounts: [],
+    stdin: false,
+    tty: false,
+    log: new ContainerLog(() => epoch + ns.kernel.clock.now()),
+  });
+  await started.ready;
 }

@@ -32,7 +32,7 @@ const NODE = [
   ['kubelet'],
   ['docker'],
   ['workloads'],
-  ['fabric', 'node.ts', 'daemons.ts', 'machine.ts', 'main.ts', 'inline.ts'],
+  ['fabric', 'node.ts', 'daemons.ts', 'console.ts', 'starters.ts', 'machine.ts', 'main.ts', 'inline.ts'],
 ];
 
 function* sources(dir: string): Generator<string> {

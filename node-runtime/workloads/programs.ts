@@ -1,0 +1,60 @@
+// Every program that Podwire has of its own, by the name it is called by. What is not here (grep, jq, seq …) is the shell's.
+import { curl } from './commands/curl.ts';
+import { ip } from './commands/ip.ts';
+import { nc } from './commands/nc.ts';
+import { ping } from './commands/ping.ts';
+import {
+  arp,
+  brctl,
+  bridge,
+  iptablesCommand,
+  iptablesRestoreCommand,
+  iptablesSaveCommand,
+  lsns,
+  netstat,
+  ss,
+  sysctl,
+  tc,
+} from './commands/views.ts';
+import { wget } from './commands/wget.ts';
+import type { Program } from './process.ts';
+import { agnhost } from './programs/agnhost.ts';
+import { redis } from './programs/redis.ts';
+import { cat, date, hostname, pause, sleep } from './programs/simple.ts';
+import { httpd, httpEcho, nginx, whoami } from './programs/web.ts';
+
+export const PROGRAMS: Readonly<Record<string, Program>> = {
+  agnhost,
+  arp,
+  brctl,
+  bridge,
+  cat,
+  curl,
+  date,
+  hostname,
+  'http-echo': httpEcho,
+  httpd,
+  ip,
+  iptables: iptablesCommand,
+  'iptables-restore': iptablesRestoreCommand,
+  'iptables-save': iptablesSaveCommand,
+  lsns,
+  nc,
+  netstat,
+  nginx,
+  pause,
+  ping,
+  'redis-server': redis,
+  sleep,
+  ss,
+  sysctl,
+  tc,
+  wget,
+  whoami,
+};
+
+/** By name or path: /usr/bin/curl is curl, /docker-entrypoint.sh nginx is found by its own name. */
+export const programOf = (command: string): Program | undefined => {
+  const name = command.split('/').at(-1)!;
+  return Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
+};
