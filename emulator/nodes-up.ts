@@ -34,10 +34,20 @@ export function nodesUp({ spec, registry, clock }: OperationContext): Promise<vo
     );
     const look = (node: Node): void => {
       const ready = node.status?.conditions?.find((c) => c.type === 'Ready');
-      if (ready?.status === 'True' || (ready !== undefined && !needed(node.metadata.name)))
+      // Ready is the kubelet's word, given as soon as a CNI configuration lies there; flannel says when it can be used.
+      const network = node.status?.conditions?.find((c) => c.type === 'NetworkUnavailable');
+      if (
+        (ready?.status === 'True' && network?.status === 'False') ||
+        (ready !== undefined && !needed(node.metadata.name))
+      )
         waiting.delete(node.metadata.name);
       else if (waiting.has(node.metadata.name))
-        waiting.set(node.metadata.name, ready?.message ?? 'it says nothing of being ready');
+        waiting.set(
+          node.metadata.name,
+          ready?.status === 'True'
+            ? 'flannel is not up'
+            : (ready?.message ?? 'it says nothing of being ready'),
+        );
       if (waiting.size === 0) end();
     };
     for (const { object } of registry.store.list('nodes')) look(object as Node);

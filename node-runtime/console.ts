@@ -151,8 +151,11 @@ export class Console {
     const stack = socketStack(ns, { owner: 'port-forward' });
     const socket = connect(stack, { host: '127.0.0.1', port, allowHalfOpen: true });
     stream.onInput = (data) => {
-      if (data === undefined) socket.end();
-      else socket.write(data, () => stream.taken(data.length));
+      if (data === undefined) {
+        socket.end();
+        return;
+      }
+      socket.write(data, () => stream.taken(data.length));
     };
     stream.onKill = () => socket.destroy();
     stream.onDrain = () => socket.resume();
@@ -210,24 +213,27 @@ class StreamIo implements ExecIo {
   }
 }
 
-/** What the emulator sends, as it comes; credit goes back as it is used. */
-async function* inputOf(stream: NodeStream): AsyncGenerator<Uint8Array> {
+/** What the emulator sends, as it comes, from now on; credit goes back as it is used. */
+function inputOf(stream: NodeStream): AsyncIterable<Uint8Array> {
   const queue: (Uint8Array | undefined)[] = [];
-  let wake: (() => void) | undefined;
+  let wake = (): void => {};
   stream.onInput = (data) => {
     queue.push(data?.slice());
-    wake?.();
+    wake();
   };
-  for (;;) {
-    if (queue.length === 0)
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    const data = queue.shift();
-    if (data === undefined) return;
-    stream.taken(data.length);
-    yield data;
+  async function* pieces(): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      if (queue.length === 0)
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      const data = queue.shift();
+      if (data === undefined) return;
+      stream.taken(data.length);
+      yield data;
+    }
   }
+  return pieces();
 }
 
 interface LogRequest {
@@ -259,7 +265,10 @@ function sendLog(log: ContainerLog, stream: NodeStream, request: LogRequest): vo
     ? lines
     : lines.slice(Math.max(0, lines.length - request.tailLines)))
     send(line);
-  if (!request.follow || left <= 0) return finish();
+  if (!request.follow || left <= 0) {
+    finish();
+    return;
+  }
   unfollow = log.follow(send);
   stream.onKill = finish;
 }

@@ -108,8 +108,8 @@ function answerOf(
       const rtt = clock.now() - sent;
       const error = sk.errors.shift();
       // An error without an offender was made by this host's own stack before anything was sent.
-      if (error !== undefined) return finish(error.type === 0 ? notSent(error.errno) : icmpError(error, rtt));
-      const outcome = answer(rtt);
+      const outcome =
+        error === undefined ? answer(rtt) : error.type === 0 ? notSent(error.errno) : icmpError(error, rtt);
       if (outcome !== undefined) finish(outcome);
     };
     sk.wake = look;

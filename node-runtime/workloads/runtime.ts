@@ -83,7 +83,8 @@ class Container implements ContainerHandle {
     this.#spec = spec;
     const { clock } = kernel;
     const root = new NodeFs({ now: () => clock.epoch + clock.now() });
-    for (const dir of ['/tmp', '/root', '/etc', '/usr/bin', '/bin']) root.mkdir(dir);
+    // No /bin: a shell that finds one looks there for its commands, and they are in the shell itself.
+    for (const dir of ['/tmp', '/root', '/etc']) root.mkdir(dir);
     const fs = new ContainerFs(root, spec.nodeFs, spec.mounts);
     generateProc(fs, spec.netns);
     this.#place = { ns: spec.netns, fs, hostname: spec.hostname, isNode: false };
