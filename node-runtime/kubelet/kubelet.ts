@@ -268,7 +268,8 @@ export class Kubelet {
       ) {
         const node = await api.get<Node>(NODES, name);
         const status = this.#status(node.status?.conditions ?? []);
-        await api.patch(NODES, name, { status }, { subresource: 'status' });
+        // Merged by type: other daemons' conditions are theirs.
+        await api.patch(NODES, name, { status }, { subresource: 'status', type: 'strategic' });
         this.#reported = { status, at: now };
       }
     } catch (error) {

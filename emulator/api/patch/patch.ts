@@ -5,6 +5,7 @@ import type { Registry, Target, WriteOptions } from '../registry.ts';
 import { unsupportedMediaType } from '../status-error.ts';
 import type { KubeObject } from '../types/meta.ts';
 import { applyMergePatch } from './merge-patch.ts';
+import { applyStrategicPatch } from './strategic-merge.ts';
 
 export const JSON_PATCH = 'application/json-patch+json';
 export const MERGE_PATCH = 'application/merge-patch+json';
@@ -34,11 +35,10 @@ export async function applyPatch(
     case MERGE_PATCH:
     case STRATEGIC_PATCH: {
       const patch = asObject(parseJson(body));
-      const object = await registry.update(
-        target,
-        (latest) => copy(applyMergePatch(latest, patch)) as Fields,
-        options,
-      );
+      // Custom resources have no merge keys: for them it is a merge patch.
+      const apply =
+        type === STRATEGIC_PATCH && target.info.custom !== true ? applyStrategicPatch : applyMergePatch;
+      const object = await registry.update(target, (latest) => copy(apply(latest, patch)) as Fields, options);
       return { object, created: false };
     }
     default:
