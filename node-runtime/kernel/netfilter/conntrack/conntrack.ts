@@ -71,6 +71,7 @@ export class Conntrack {
   /** Why the last packet was found invalid: for the trace. */
   why = '';
   #warn: RateLimit;
+  #changed = false;
   #gcTimer = false;
   #gcAt = 1;
   #gcWait = 1000;
@@ -113,11 +114,16 @@ export class Conntrack {
       const result = this.#packet(skb, slot, info, verifySums);
       if (result === CT_ACCEPT) {
         if (info === IP_CT_ESTABLISHED_REPLY) this.#seenReply(slot);
+        if (this.#changed) {
+          this.#changed = false;
+          this.event(slot, 'update');
+        }
         if (this.ns.sysctl.netfilter.nf_conntrack_acct !== 0) this.#account(skb, slot, dirOf(info));
         if (skb.trace !== 0) traceConn(this, skb, state);
         return NF_ACCEPT;
       }
       skb.ct = undefined;
+      this.#changed = false;
       this.#discard(slot);
       if (result === CT_REPEAT) continue;
       if (result === CT_INVALID) return this.#invalid(skb, state);
@@ -279,7 +285,7 @@ export class Conntrack {
     // A clash's loser has had its answer: nothing will come for it again.
     if ((e[at]! & IPS_REPLY_ONLY) !== 0) this.kill(slot);
     e[at]! |= IPS_SEEN_REPLY;
-    this.event(slot, 'update');
+    this.#changed = true;
   }
 
   #account(skb: Skb, slot: number, dir: 0 | 1): void {
@@ -326,6 +332,11 @@ export class Conntrack {
       }
     }
     return false;
+  }
+
+  /** The packet in hand changes its connection: one event, however much it changes (nf_conntrack_event_cache). */
+  changed(): void {
+    this.#changed = true;
   }
 
   /** Tells listeners; costs nothing when there are none. */

@@ -35,7 +35,7 @@ export function udpPacket(ct: Conntrack, skb: Skb, slot: number, verifySums: boo
   ct.refresh(e, at, (stream ? s.nf_conntrack_udp_timeout_stream : s.nf_conntrack_udp_timeout) * 1000);
   if (stream && (status & (IPS_ASSURED | IPS_NAT_CLASH)) === 0) {
     e[at + STATUS]! |= IPS_ASSURED;
-    ct.event(slot, 'update');
+    ct.changed();
   }
   return CT_ACCEPT;
 }

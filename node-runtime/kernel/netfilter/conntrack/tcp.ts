@@ -588,7 +588,7 @@ export function tcpPacket(
   e[at + PROTO] = (e[at + PROTO]! & ~0xff00) | (newState << 8);
   if (oldState !== newState) {
     if (newState === sFW) orFlag(e, at, dir, F_CLOSE_INIT);
-    ct.event(slot, 'update');
+    ct.changed();
   }
 
   let timeout = timeoutAfter(ct, e, at, newState, index);
@@ -605,7 +605,7 @@ export function tcpPacket(
       timeout = Math.min(timeout, ct.ns.sysctl.netfilter.nf_conntrack_tcp_timeout_unacknowledged);
   } else if ((status & IPS_ASSURED) === 0 && (oldState === sSR || oldState === sES) && newState === sES) {
     e[at + STATUS]! |= IPS_ASSURED;
-    ct.event(slot, 'update');
+    ct.changed();
   }
   ct.refresh(e, at, timeout * 1000);
   return CT_ACCEPT;
