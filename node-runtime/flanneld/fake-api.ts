@@ -129,6 +129,9 @@ export class FakeApi implements NodeApi {
     const key = this.#key(resource, name, options.namespace);
     const old = this.objects.get(key);
     if (old === undefined) throw status(404, 'NotFound', `${resource.resource} "${name}" not found`);
+    const uid = (patch as { metadata?: { uid?: string } }).metadata?.uid;
+    if (uid !== undefined && uid !== old.metadata.uid)
+      throw status(409, 'Conflict', `Precondition failed: UID in precondition: ${uid}`);
     this.log.push(
       `patch ${resource.resource} ${name}${options.subresource === undefined ? '' : ` ${options.subresource}`}`,
     );

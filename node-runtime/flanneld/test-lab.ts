@@ -122,6 +122,7 @@ export async function lab(options: LabOptions): Promise<Lab> {
     }
   };
   const advance = async (ms: number): Promise<void> => {
+    await settle();
     const until = clock.now() + ms;
     for (let next = clock.next(); next !== undefined && next <= until; next = clock.next()) {
       clock.advanceTo(next);

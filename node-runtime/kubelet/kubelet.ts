@@ -60,7 +60,7 @@ export class Kubelet {
   readonly #timers = new Map<string, Timer>();
   readonly #remembered: Map<string, SandboxRecord>;
   #node: Node | undefined;
-  #reported: { status: NodeStatus; at: number } | undefined;
+  #reportedAt: number | undefined;
   #pods: Follow<Pod> | undefined;
   #services: Follow<Service> | undefined;
   #unwatch: (() => void) | undefined;
@@ -254,39 +254,32 @@ export class Kubelet {
     });
   }
 
-  /** Sends the node's status when it has changed or when five minutes are over. */
+  /** tryUpdateNodeStatus: sends the status when it is not what the API server has, or when five minutes are over. */
   async #report(): Promise<void> {
     const { api, clock, leaseRenew, log } = this.#options;
     if (this.#stopped) return;
     const { name } = this.#facts;
     try {
       const now = clock.now();
-      const due = this.#reported === undefined || now - this.#reported.at >= REPORT_MS;
-      if (
-        due ||
-        statusChanged(this.#reported?.status, { ...this.#reported!.status, ...this.#conditionsNow() })
-      ) {
-        const node = await api.get<Node>(NODES, name);
-        const status = this.#status(node.status?.conditions ?? []);
-        // Merged by type: other daemons' conditions are theirs.
+      // What the server has, not what we last sent: others (the node lifecycle controller) change it when we are silent.
+      const node = await api.get<Node>(NODES, name);
+      const status = this.#status(node.status?.conditions ?? []);
+      const due = this.#reportedAt === undefined || now - this.#reportedAt >= REPORT_MS;
+      if (due || statusChanged(node.status, status)) {
+        // By its merge keys: others (flannel) have conditions in the same list.
         await api.patch(NODES, name, { status }, { subresource: 'status', type: 'strategic' });
-        this.#reported = { status, at: now };
+        this.#reportedAt = now;
       }
     } catch (error) {
       if (isNotFound(error)) {
         // Someone deleted the Node: register again, as a kubelet does.
-        this.#reported = undefined;
+        this.#reportedAt = undefined;
         this.#after('register', RETRY_MS, () => void this.#register());
         return;
       }
       log.warn({ err: (error as Error).message }, 'the node status was not sent');
     }
     this.#after('report', leaseRenew, () => void this.#report());
-  }
-
-  #conditionsNow(): Pick<NodeStatus, 'conditions'> {
-    const { conditions } = this.#status(this.#reported?.status.conditions ?? []);
-    return conditions === undefined ? {} : { conditions };
   }
 
   /** A CNI configuration came or went: containerd sees the file at once. */

@@ -1,5 +1,6 @@
 // What a node says of itself (pkg/kubelet/nodestatus/setters.go, kubelet_node_status.go): pure. The numbers of a machine are a
 // plain laptop's share, the versions those of the Kubernetes that Podwire behaves as.
+import { isDeepStrictEqual } from 'node:util';
 import type { Lease, Node, NodeCondition, NodeStatus } from '../../emulator/api/types/node.ts';
 import { kubeTime } from './pod-status.ts';
 
@@ -72,7 +73,7 @@ export function nodeStatus({ facts, notReady, old, now }: NodeStatusInput): Node
   };
 }
 
-/** In upstream's order; other daemons' conditions (NetworkUnavailable) are kept as they are. */
+/** The kubelet's own, in upstream's order; a condition keeps its transition time while its status stays. */
 export function nodeConditions(
   notReady: string | undefined,
   old: readonly NodeCondition[],
@@ -99,7 +100,7 @@ export function nodeConditions(
     fine('PIDPressure', 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'),
     ready,
   ];
-  const stamped = own.map((condition) => {
+  return own.map((condition) => {
     const before = old.find((c) => c.type === condition.type);
     const same = before?.status === condition.status && before.lastTransitionTime !== undefined;
     return {
@@ -108,19 +109,17 @@ export function nodeConditions(
       lastTransitionTime: same ? before.lastTransitionTime! : kubeTime(now),
     };
   });
-  return [...old.filter((c) => !own.some((o) => o.type === c.type)), ...stamped];
 }
 
 /** Whether a status is worth sending before its time: anything but heartbeats differs. */
-export function statusChanged(a: NodeStatus | undefined, b: NodeStatus): boolean {
-  const bare = (status: NodeStatus | undefined): string =>
-    JSON.stringify({
-      ...status,
-      conditions: (status?.conditions ?? []).map(
-        ({ lastHeartbeatTime: _, lastTransitionTime: __, ...c }) => c,
-      ),
-    });
-  return bare(a) !== bare(b);
+export function statusChanged(has: NodeStatus | undefined, wants: NodeStatus): boolean {
+  const { conditions, ...rest } = wants;
+  for (const [field, value] of Object.entries(rest))
+    if (!isDeepStrictEqual(has?.[field as keyof NodeStatus], value)) return true;
+  return (conditions ?? []).some((want) => {
+    const is = has?.conditions?.find((c) => c.type === want.type);
+    return is?.status !== want.status || is.reason !== want.reason || is.message !== want.message;
+  });
 }
 
 /** metav1.MicroTime. */

@@ -28,6 +28,8 @@ const NETWORK_RETRY = 1000;
 const DEFAULT_GRACE = 30;
 /** No preStop hook can use this up: minimumGracePeriodInSeconds. */
 const MIN_GRACE = 2;
+/** Milliseconds for the containers of a pod that was removed without grace. */
+const FORCED_GRACE = 1000;
 const TERMINATION_LINES = 80;
 const TERMINATION_BYTES = 2048;
 
@@ -70,6 +72,9 @@ export class PodWorker {
   #again = false;
   #prepared = false;
   #stopped = false;
+  /** It is gone from the API: nothing is started any more. */
+  #ending = false;
+  #looping: Promise<void> | undefined;
   #grace: number | undefined;
 
   constructor(pod: Pod, options: PodWorkerOptions) {
@@ -119,9 +124,9 @@ export class PodWorker {
 
   /** Asks what is to be done, and does it. Returns at once. */
   sync(): void {
-    if (this.#stopped) return;
+    if (this.#stopped || this.#ending) return;
     this.#again = true;
-    if (!this.#syncing) void this.#loop();
+    if (!this.#syncing) this.#looping = this.#loop();
   }
 
   /** The kubelet stops; containers are left as they are unless the node's process ends with it. */
@@ -131,26 +136,29 @@ export class PodWorker {
     for (const live of this.#live.values()) live.probes?.stop();
   }
 
-  /** Ends every container at once and gives the network back: the pod is gone from the API without a word. */
+  /** Ends all that runs, within a second, and gives the network back: the pod is gone from the API without a word. */
   async forceEnd(): Promise<void> {
-    this.#grace ??= 1000;
+    this.#ending = true;
+    this.#grace = Math.min(FORCED_GRACE, this.#grace ?? FORCED_GRACE);
+    for (const live of this.#live.values()) if (live.killing) live.handle.stop(this.#grace);
+    await this.#looping;
     await this.#killPod();
   }
 
   async #loop(): Promise<void> {
     this.#syncing = true;
     try {
-      while (this.#again && !this.#stopped) {
+      while (this.#again && !this.#stopped && !this.#ending) {
         this.#again = false;
         for (const action of reconcile(this.#pod, this.#state)) {
-          if (this.#stopped) return;
+          if (this.#stopped || this.#ending) return;
           if (!(await this.#perform(action))) break;
         }
       }
     } finally {
       this.#syncing = false;
     }
-    if (!this.#stopped) this.#options.onChange(this);
+    if (!this.#stopped && !this.#ending) this.#options.onChange(this);
   }
 
   /** False: what follows in the list has to wait for another round. */
@@ -463,7 +471,6 @@ export class PodWorker {
     live.probes?.stop();
     const { name } = container;
     const logs = this.#logs.get(name)?.current;
-    if (exit.message !== undefined) logs?.write('stderr', `${exit.message}\n`);
     logs?.end();
     if (this.#live.get(name) === live) this.#live.delete(name);
     if (this.#stopped) return;

@@ -60,7 +60,7 @@ export interface ContainerExit {
   /** 0..255; 137 after SIGKILL, 143 after SIGTERM. */
   readonly exitCode: number;
   readonly signal?: number;
-  /** "Error: listen tcp :80: bind: address already in use": ends up in the log as well. */
+  /** Its last words, which are in the log already: "listen tcp :80: bind: address already in use". */
   readonly message?: string;
 }
 

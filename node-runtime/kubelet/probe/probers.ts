@@ -125,7 +125,7 @@ function httpProbe(
       path: path.startsWith('/') ? path : `/${path}`,
       method: 'GET',
       headers: { Host: `${host}:${port}`, ...headers },
-      agent: false,
+      // No `agent`, not even false: with one, node:http would connect by itself, through the host's own network.
       createConnection: () => plainSocket(options.dial(host, port)) as never,
     });
     req.on('error', (error) => {
