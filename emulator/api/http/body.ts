@@ -42,6 +42,18 @@ export function parseJson(body: Buffer): unknown {
   }
 }
 
+/** YAML is loaded when a body is in it: kubectl and nodes send JSON. */
+export async function parseYaml(body: Buffer): Promise<unknown> {
+  const { parse } = await import('yaml');
+  try {
+    return parse(body.toString('utf8')) as unknown;
+  } catch (error) {
+    throw badRequest(
+      `error decoding: error converting YAML to JSON: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
+
 export function asObject(value: unknown): Fields {
   if (!isFields(value)) throw badRequest('the body of the request must be a JSON object');
   return value;

@@ -15,8 +15,8 @@ import {
   unsupportedMediaType,
 } from '../status-error.ts';
 import type { KubeObject, Status } from '../types/meta.ts';
-import { asObject, mediaType, readBody } from './body.ts';
-import { decodeBody } from './decode.ts';
+import { mediaType, readBody } from './body.ts';
+import { decodeAny, decodeBody } from './decode.ts';
 import type { Exchange } from './exchange.ts';
 import { page, parseSelection, selects } from './listing.ts';
 import { type Shape, shapeFor } from './shape.ts';
@@ -271,8 +271,7 @@ export const managerOf = (userAgent: string | undefined): string =>
 
 export async function deleteOptions(exchange: Exchange): Promise<DeleteOptions> {
   const body = await readBody(exchange.req);
-  const said: Fields =
-    body.length === 0 ? {} : asObject((await import('./decode.ts')).decodeAny(exchange.req, body));
+  const said: Fields = body.length === 0 ? {} : await decodeAny(exchange.req, body);
   const { query } = exchange;
   const grace = query.get('gracePeriodSeconds') ?? said['gracePeriodSeconds'];
   const policy = query.get('propagationPolicy') ?? said['propagationPolicy'];

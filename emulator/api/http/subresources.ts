@@ -73,7 +73,7 @@ export class Subresources {
   /** What a scheduler does: pkg/registry/core/pod/storage, assignPod. */
   async #binding(exchange: Exchange, target: Target): Promise<void> {
     if (exchange.method !== 'POST') throw methodNotAllowed();
-    const body = fieldsOf(decodeAny(exchange.req, await readBody(exchange.req)));
+    const body = await decodeAny(exchange.req, await readBody(exchange.req));
     await bindPod(this.#registry, target, String(fieldsOf(body['target'])['name'] ?? ''));
     exchange.json(201, SUCCESS);
   }
