@@ -109,7 +109,11 @@ const COMMA = Buffer.from(',');
 const END = Buffer.from(']}');
 
 /** XList as bytes: the items' own, with commas between. */
-export function encodeList(info: ResourceInfo, { items, ...meta }: Page): Buffer {
+export function encodeList(
+  info: ResourceInfo,
+  { items, ...meta }: Page,
+  json: (stored: Stored) => Buffer,
+): Buffer {
   const head = JSON.stringify({
     kind: `${info.kind}List`,
     apiVersion: apiVersionOf(info),
@@ -118,7 +122,7 @@ export function encodeList(info: ResourceInfo, { items, ...meta }: Page): Buffer
   const parts: Buffer[] = [Buffer.from(`${head.slice(0, -1)},"items":[`)];
   items.forEach((stored, i) => {
     if (i > 0) parts.push(COMMA);
-    parts.push(stored.json);
+    parts.push(json(stored));
   });
   parts.push(END);
   return Buffer.concat(parts);

@@ -6,6 +6,7 @@ import type { Chance } from '../chance.ts';
 import type { Clock } from '../clock.ts';
 import type { Fields } from '../fields.ts';
 import type { FieldError } from '../status-error.ts';
+import type { TableDef } from '../table/columns.ts';
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
 
@@ -34,6 +35,8 @@ export interface ResourceInfo {
   readonly storedAs?: StoredAs;
   /** A custom resource, whose schema is in its definition. */
   readonly custom?: boolean;
+  /** Columns of a custom resource. */
+  readonly table?: TableDef;
 }
 
 export interface StoredAs {
