@@ -77,10 +77,46 @@ describe.each(BACKENDS)('%s', (type) => {
 
   it('pod to the other node’s address goes by the underlay', async () => {
     const l = await start(type);
-    // Without masquerading (the rules are text here) the answer needs the overlay back; it has a route.
-    const reply = await ping(l, l.a.ns, l.nodes[1]!.address);
-    expect(reply.error).toBeUndefined();
-    expect(reply.ttl).toBeGreaterThan(55);
+    const { ns, address } = l.nodes[1]!;
+    expect(await sendUdp(l, l.a.ns, { ns, ip: address })).toEqual({
+      ttl: 63,
+      src: '192.168.100.11',
+      bytes: 20,
+    });
+    expect((await ping(l, l.a.ns, address)).ttl).toBe(63);
+  });
+
+  it('pod to outside: masqueraded; pod to pod and to its own node: never', async () => {
+    const l = await start(type);
+    const { ns, address } = l.nodes[0]!;
+    const router = { ns: l.router.host, ip: ipv4('192.168.100.1') };
+    expect((await sendUdp(l, l.a.ns, router))?.src).toBe('192.168.100.11');
+    expect((await sendUdp(l, l.a.ns, { ns, ip: address }))?.src).toBe('10.244.1.2');
+    expect((await sendUdp(l, l.a.ns, l.b))?.src).toBe('10.244.1.2');
+    expect((await sendUdp(l, l.a.ns, l.a2))?.src).toBe('10.244.1.2');
+  });
+
+  it('a FORWARD policy of DROP does not cut pods off, the rules let them through', async () => {
+    const l = await start(type);
+    for (const { host } of l.nodes) host.iptables.run('-P', 'FORWARD', 'DROP');
+    expect((await ping(l, l.a.ns, l.b.ip)).ttl).toBe(fact.ttl);
+    for (const { host } of l.nodes) host.iptables.run('-F', 'FLANNEL-FWD');
+    expect((await ping(l, l.a.ns, l.b.ip)).ttl).toBeUndefined();
+    await l.advance(5000);
+    expect((await ping(l, l.a.ns, l.b.ip)).ttl).toBe(fact.ttl);
+  });
+
+  it('a host port leads to the pod: from another node with its address, from the node itself as well', async () => {
+    const l = await start(type);
+    const web = await l.nodes[0]!.addPod('web', [{ hostPort: 8080, containerPort: 7000, protocol: 'udp' }]);
+    const published = { ns: web.ns, ip: l.nodes[0]!.address, port: 8080 };
+    expect((await sendUdp(l, l.nodes[1]!.ns, published))?.src).toBe('192.168.100.12');
+    expect((await sendUdp(l, l.nodes[0]!.ns, published))?.src).toBe('192.168.100.11');
+    // From its own subnet it is masqueraded, or the answer would come from an address the client never asked.
+    expect((await sendUdp(l, l.a.ns, published))?.src).toBe('10.244.1.1');
+    expect((await sendUdp(l, l.nodes[0]!.ns, { ...published, ip: ipv4('127.0.0.1') }))?.src).toBe(
+      '10.244.1.1',
+    );
   });
 
   it('traceroute: the pod’s own gateway first, then the other node', async () => {

@@ -3,6 +3,7 @@
 
 import { NODES } from '../api-client/resources.ts';
 import { loadDefaultNetwork } from '../cni/conf-dir.ts';
+import { IptablesTool } from '../cni/iptables-tool.ts';
 import { addNetworkList } from '../cni/libcni.ts';
 import { bridge } from '../cni/plugins/bridge.ts';
 import { flannel } from '../cni/plugins/flannel.ts';
@@ -13,6 +14,8 @@ import { type TestHost, testHost } from '../cni/test-kit.ts';
 import { createKernel } from '../kernel/boot.ts';
 import { VirtualClock } from '../kernel/clock/virtual-clock.ts';
 import { Nic } from '../kernel/netdev/nic.ts';
+import { iptables } from '../kernel/netfilter/iptables/iptables.ts';
+import { iptablesRestore } from '../kernel/netfilter/iptables/restore.ts';
 import type { Cable } from '../kernel/netns/cable.ts';
 import type { NetDevice } from '../kernel/netns/device.ts';
 import type { Kernel } from '../kernel/netns/kernel.ts';
@@ -77,7 +80,7 @@ export interface LabNode {
   flanneld: Flanneld | undefined;
   startFlanneld(flags?: Partial<FlanneldFlags>): Flanneld;
   /** A namespace with a network from CNI; answers with its address. */
-  addPod(name: string): Promise<{ readonly ns: Netns; readonly ip: Ipv4 }>;
+  addPod(name: string, hostPorts?: readonly object[]): Promise<{ readonly ns: Netns; readonly ip: Ipv4 }>;
 }
 
 export interface Lab {
@@ -86,6 +89,8 @@ export interface Lab {
   readonly wire: Wire;
   readonly wire2: Wire;
   readonly nodes: readonly LabNode[];
+  /** Between the two segments, and the way out. */
+  readonly router: Kernel;
   /** Lets everything happen that needs no time, promises included. */
   settle(): Promise<void>;
   /** Moves time on, everything settled at each step. */
@@ -108,7 +113,8 @@ export async function lab(options: LabOptions): Promise<Lab> {
   const wire2 = new Wire();
   const count = options.nodes ?? 2;
   const second = options.secondSegmentFrom ?? count;
-  const kernels: Kernel[] = [router(clock, wire, wire2)];
+  const gateway = router(clock, wire, wire2);
+  const kernels: Kernel[] = [gateway];
   const settle = async (): Promise<void> => {
     for (let quiet = 0; quiet < 3; ) {
       let worked = false;
@@ -146,7 +152,7 @@ export async function lab(options: LabOptions): Promise<Lab> {
     kernels.push(node.kernel);
     return node;
   });
-  const made: Lab = { clock, api, wire, wire2, nodes, settle, advance };
+  const made: Lab = { clock, api, wire, wire2, nodes, router: gateway, settle, advance };
   await settle();
   return made;
 }
@@ -185,7 +191,13 @@ function makeNode({ name, address, gateway, cable, clock, api, podCIDR, backend 
   ns.sysctl.write('net.ipv4.ip_forward', '1');
   plug(kernel, 'eth0', address, cable);
   rtnetlink(ns).routeAdd({ dst: prefix('0.0.0.0/0'), via: ipv4(gateway), dev: 'eth0' });
-  const host = testHost([bridge, flannel, hostLocal, loopback, portmap], kernel);
+  const host: TestHost = {
+    ...testHost([bridge, flannel, hostLocal, loopback, portmap], kernel),
+    iptables: new IptablesTool((argv) => {
+      const { code, stdout, stderr } = iptables(ns, argv);
+      return { exitCode: code, stdout, stderr };
+    }),
+  };
   api.set(NODES, { apiVersion: 'v1', kind: 'Node', metadata: { name }, spec: { podCIDR } });
   host.fs.write(
     '/etc/kube-flannel/net-conf.json',
@@ -208,16 +220,24 @@ function makeNode({ name, address, gateway, cable, clock, api, podCIDR, backend 
         clock,
         log: { info() {}, warn() {}, error() {} },
         iptables: host.iptables,
-        iptablesRestore: (text) => restore(host, text),
+        iptablesRestore: (text) => {
+          const { code, stderr } = iptablesRestore(ns, text, { noflush: true });
+          if (code !== 0) throw new Error(stderr);
+        },
         randomMac: () => kernel.randomMac(),
         flags,
       });
       node.flanneld.ready.catch(() => {});
       return node.flanneld;
     },
-    async addPod(pod) {
+    async addPod(pod, hostPorts = []) {
       const sandbox = host.sandbox(pod);
-      const rt = { containerID: `id-${pod}`, netns: `/var/run/netns/${pod}`, args: {}, capabilityArgs: {} };
+      const rt = {
+        containerID: `id-${pod}`,
+        netns: `/var/run/netns/${pod}`,
+        args: {},
+        capabilityArgs: { portMappings: hostPorts },
+      };
       const lo = { cniVersion: '0.3.1', name: 'lo', disableCheck: false, plugins: [{ type: 'loopback' }] };
       await addNetworkList(host, lo, { ...rt, ifName: 'lo' });
       const result = await addNetworkList(host, loadDefaultNetwork(host.fs), { ...rt, ifName: 'eth0' });
@@ -225,21 +245,6 @@ function makeNode({ name, address, gateway, cable, clock, api, podCIDR, backend 
     },
   };
   return node;
-}
-
-/** iptables-restore for the text iptables of the test kit. */
-function restore(host: TestHost, text: string): void {
-  let table = '';
-  for (const line of text.split('\n')) {
-    if (line.startsWith('*')) table = line.slice(1);
-    const chain = line.match(/^:(\S+)/)?.[1];
-    if (chain !== undefined) host.chains.set(`${table} ${chain}`, []);
-    const [, op, target, rule] = line.match(/^-(A|D) (\S+) (.*)/) ?? [];
-    if (target === undefined) continue;
-    const rules = host.chains.get(`${table} ${target}`)!;
-    if (op === 'A') rules.push(rule!);
-    else rules.splice(rules.indexOf(rule!), 1);
-  }
 }
 
 export interface PingOutcome {
@@ -286,13 +291,13 @@ const textOf = (a: Ipv4): string => `${a >>> 24}.${(a >>> 16) & 255}.${(a >>> 8)
 export async function sendUdp(
   { settle, advance }: Lab,
   from: Netns,
-  to: { ns: Netns; ip: Ipv4 },
+  to: { ns: Netns; ip: Ipv4; port?: number },
   size = 20,
 ): Promise<{ ttl: number; src: string; bytes: number } | undefined> {
   const server = new UdpSock(to.ns);
   server.bind(ipv4('0.0.0.0'), 7000);
   const client = new UdpSock(from);
-  client.send(new Uint8Array(size), to.ip, 7000);
+  client.send(new Uint8Array(size), to.ip, to.port ?? 7000);
   await settle();
   await advance(20);
   const got = server.recv();

@@ -1,7 +1,6 @@
 // One probe: a question over the emulated network from the node's own namespace, or a command in the container
 // (pkg/probe/{http,tcp,exec,grpc}). Results carry upstream's words.
 import { request } from 'node:http';
-import { connect as connectHttp2 } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { Container, Probe, ProbeHandler } from '../../../emulator/api/types/pod.ts';
 import type { Clock } from '../../kernel/clock/clock.ts';
@@ -126,7 +125,12 @@ function httpProbe(
       method: 'GET',
       headers: { Host: `${host}:${port}`, ...headers },
       // No `agent`, not even false: with one, node:http would connect by itself, through the host's own network.
-      createConnection: () => plainSocket(options.dial(host, port)) as never,
+      createConnection: () => {
+        const socket = plainSocket(options.dial(host, port));
+        if (scheme !== 'https') return socket as never;
+        // As upstream: the certificate is not looked at.
+        return process.getBuiltinModule('node:tls').connect({ socket, rejectUnauthorized: false });
+      },
     });
     req.on('error', (error) => {
       settle({
@@ -226,6 +230,8 @@ function grpcProbe(
         success: false,
         output: `error: this server does not implement the grpc health protocol: ${dialError(address, error)}`,
       });
+    // Looked up at the first such probe: few nodes ever need it, and it takes its time to load.
+    const { connect: connectHttp2 } = process.getBuiltinModule('node:http2');
     const session = connectHttp2(`http://${address}`, {
       createConnection: () => plainSocket(options.dial(target.podIP, grpc.port)),
     });
