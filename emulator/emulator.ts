@@ -101,7 +101,7 @@ export async function startEmulator(
       }),
       lifetime: background === undefined ? 'foreground' : 'background',
       ...(background === undefined
-        ? { logLevel: 'warn' as const }
+        ? foregroundLogs()
         : {
             run: new RunDirectory(join(background.folder, 'run')),
             orphanTimeout: background.orphanTimeout,
@@ -195,6 +195,14 @@ function placementOf(spec: ClusterSpec, world: InlineWorld | undefined): Placeme
   if (world !== undefined) return inlinePlacement(world);
   const entry = bundle('node.js');
   return spec.placement === 'thread' ? threadPlacement({ entry }) : processPlacement({ entry });
+}
+
+/** A foreground run keeps no logs, unless a folder is named for them: PODWIRE_LOGS. */
+function foregroundLogs() {
+  const folder = process.env['PODWIRE_LOGS'];
+  return folder === undefined || folder === ''
+    ? { logLevel: 'warn' as const }
+    : { logFile: (name: string) => join(folder, `${name}.log`) };
 }
 
 /** A bundle beside this one; seen from the sources, in dist/. */

@@ -33,12 +33,15 @@ export function joinTrace(
     ...question,
     hops: events.map((e) => toHop(e, start)),
     outcome: outcomeOf(events, probe),
-    crossings:
-      events.filter((e) => e.stage === 'tun' && e.facts['direction'] !== undefined).length +
-      events.filter((e) => e.stage === 'daemon' && e.facts['crossing'] === true).length,
+    crossings: events.filter(crosses).length,
     ...(probe.rtt === undefined ? {} : { rtt: probe.rtt }),
   };
 }
+
+/** Between a kernel and a daemon: by the daemon's TUN device, and by the socket that it sends and receives on. */
+const crosses = ({ stage, facts }: NodeTraceRecord): boolean =>
+  (stage === 'tun' && facts['direction'] !== undefined) ||
+  ((stage === 'send' || stage === 'socket') && facts['owner'] === 'flanneld');
 
 function toHop(e: NodeTraceRecord, start: number): Hop {
   return {
@@ -65,7 +68,9 @@ function outcomeOf(events: readonly NodeTraceRecord[], probe: ProbeOutcome): Out
   const there = events.filter((e) => !isReply(e));
   const back = events.filter(isReply);
   const taken = there.findLast(
-    (e) => e.stage === 'socket' || (e.stage === 'icmp' && e.text.startsWith('echo request')),
+    (e) =>
+      (e.stage === 'socket' && e.facts['owner'] !== 'flanneld') ||
+      (e.stage === 'icmp' && e.text.startsWith('echo request')),
   );
   const input =
     taken === undefined

@@ -4,10 +4,13 @@ import { STREAM_WINDOW, type StreamData, type StreamExit, type ToNode } from '..
 
 const CHUNK = 64 * 1024;
 
+type OutputListener = (channel: 'stdout' | 'stderr', data: Uint8Array | undefined) => void;
+
 export class EmulatorStream {
   readonly id: number;
-  /** Output; undefined: no more will come on this channel. Say `taken` when it has been used. */
-  onData: (channel: 'stdout' | 'stderr', data: Uint8Array | undefined) => void = () => {};
+  #listener: OutputListener | undefined;
+  /** What came before anybody listened. */
+  #early: [channel: 'stdout' | 'stderr', data: Uint8Array | undefined][] = [];
   /** The window for input is open again after `write` said false. */
   onDrain: () => void = () => {};
   /** How it ended; a lost node ends it with code 137 and says so. */
@@ -24,6 +27,12 @@ export class EmulatorStream {
     this.exit = new Promise((resolve) => {
       this.#resolve = resolve;
     });
+  }
+
+  /** Output; undefined: no more will come on this channel. Say `taken` when it has been used. */
+  set onData(listener: OutputListener) {
+    this.#listener = listener;
+    for (const [channel, data] of this.#early.splice(0)) listener(channel, data);
   }
 
   /** Sends input. False: the window is full; what was written waits, and `onDrain` will be called. */
@@ -48,8 +57,13 @@ export class EmulatorStream {
   // --- what the node says ---
   data(message: StreamData): void {
     if (message.channel === 'stdin') return;
-    if (message.data.length > 0) this.onData(message.channel, message.data);
-    if (message.end) this.onData(message.channel, undefined);
+    if (message.data.length > 0) this.#output(message.channel, message.data);
+    if (message.end) this.#output(message.channel, undefined);
+  }
+  #output(channel: 'stdout' | 'stderr', data: Uint8Array | undefined): void {
+    if (this.#listener !== undefined) this.#listener(channel, data);
+    // A copy: what was decoded lies in the buffer of a whole message.
+    else this.#early.push([channel, data?.slice()]);
   }
   credit(bytes: number): void {
     const stalled = this.#waiting.length > 0;

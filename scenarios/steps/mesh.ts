@@ -36,8 +36,11 @@ export const mesh: Verb<Mesh> = {
         let seen = '';
         const good = await eventually(cluster, step.retry, async () => {
           const { outcome } = await cluster.trace(from, { address: pods[j]!.status!.podIP! }, options);
-          // A host-network pod speaks with its node's address, or its tunnel's towards another node's pods: that is no NAT.
-          const own = pods[i]!.spec.hostNetwork === true || outcome.received?.src === pods[i]!.status!.podIP;
+          // A host-network pod is its node: it speaks with its tunnel's address, and flannel masquerades what goes to it.
+          const own =
+            pods[i]!.spec.hostNetwork === true ||
+            pods[j]!.spec.hostNetwork === true ||
+            outcome.received?.src === pods[i]!.status!.podIP;
           seen = outcome.result === 'delivered' ? `seen as ${outcome.received?.src}` : outcome.text;
           return outcome.result === 'delivered' && outcome.answered && own ? true : undefined;
         });

@@ -26,6 +26,7 @@ export const podStrategy: Strategy = {
       for (const container of listOf(spec[list])) requestsFromLimits(fieldsOf(container));
   },
   prepareCreate(object) {
+    defaultTolerations(fieldsOf(object['spec']));
     object['status'] = { phase: 'Pending', qosClass: qosClass(fieldsOf(object['spec'])) };
   },
   validateUpdate: (next, old) => immutableSpec(next, old),
@@ -39,6 +40,25 @@ export const podStrategy: Strategy = {
     return seconds;
   },
 };
+
+/** plugin/pkg/admission/defaulttolerationseconds: a pod stays five minutes on a node that is not there. */
+function defaultTolerations(spec: Fields): void {
+  const given = listOf(spec['tolerations']).map(fieldsOf);
+  const tolerated = (key: string): boolean =>
+    given.some(
+      (t) =>
+        (t['key'] === key || t['key'] === undefined || t['key'] === '') &&
+        (t['effect'] === 'NoExecute' || t['effect'] === undefined || t['effect'] === ''),
+    );
+  const missing = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'].filter(
+    (key) => !tolerated(key),
+  );
+  if (missing.length > 0)
+    spec['tolerations'] = [
+      ...given,
+      ...missing.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 })),
+    ];
+}
 
 function requestsFromLimits(container: Fields): void {
   const resources = fieldsOf(container['resources']);

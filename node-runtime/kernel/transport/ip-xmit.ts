@@ -54,6 +54,7 @@ export function localOut(sk: Sock, skb: Skb, trace: number): void {
   if (skb.trace !== 0)
     sk.kernel.traceEvent(skb, sk.ns, 'send', `sent by a ${sk.proto} socket`, {
       socket: sk.ino,
+      owner: sk.owner,
       bytes: skb.len,
     });
   sk.kernel.ipv4.localOut(skb, sk.ns);
