@@ -37,10 +37,7 @@ describe('the same file with one thing broken exits 1 and names the hop and the 
     return podwire(['run', file, '--fail-fast'], { env: home.env });
   };
   const afterReady = (text: string, step: string): string =>
-    text.replace(/(
- {2}- wait: .*for: pods,.*
-)/, `$1  - $step
-`);
+    text.replace(/(\n {2}- wait: .*for: pods,.*\n)/, `$1  - ${step}\n`);
 
   it.each<[string, (text: string) => string, RegExp]>([
     [
