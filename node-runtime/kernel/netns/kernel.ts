@@ -61,6 +61,8 @@ export class Kernel {
   readonly inetProtocols: (InetProtocol | undefined)[] = new Array(256).fill(undefined);
   /** Called for each new namespace, before any device: pernet_operations. Rooms register hooks and listeners here. */
   readonly netnsInit: ((ns: Netns) => void)[] = [];
+  /** Called for each namespace that is removed, before its devices are: what has timers stops them here. */
+  readonly netnsExit: ((ns: Netns) => void)[] = [];
   /** Who is answering traced packets: the replies are traced too. Set when the ipv4 room is installed. */
   traceReplies!: TraceReplies;
   /** How rooms below ipv4 reach it; set when the ipv4 room is installed. */
@@ -107,6 +109,7 @@ export class Kernel {
 
   /** Removes a namespace with all its devices. */
   delNetns(ns: Netns): void {
+    for (const exit of this.netnsExit) exit(ns);
     for (const dev of [...ns.devices.values()].reverse()) ns.unregister(dev);
     this.namespaces.delete(ns.inum);
   }

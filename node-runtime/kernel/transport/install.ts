@@ -1,6 +1,7 @@
 // Puts the transport protocols into a kernel: inet_init's inet_add_protocol calls (net/ipv4/af_inet.c).
 import type { Kernel } from '../netns/kernel.ts';
 import { PROTO_ICMP, PROTO_TCP, PROTO_UDP } from '../wire/ipv4.ts';
+import { closeSockets } from './exit.ts';
 import { pingErr, pingRcv } from './ping.ts';
 import { rawDeliver, rawErr } from './raw.ts';
 import { tcpErr, tcpRcv } from './tcp/input.ts';
@@ -15,4 +16,5 @@ export function installTransport(kernel: Kernel): void {
   kernel.pingRcv = pingRcv;
   kernel.rawDeliver = rawDeliver;
   kernel.rawError = rawErr;
+  kernel.netnsExit.push(closeSockets);
 }

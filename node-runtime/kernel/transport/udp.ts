@@ -12,7 +12,7 @@ import { mayBindTo } from './bind-table.ts';
 import { DatagramSock, type SendOptions } from './datagram-sock.ts';
 import type { Errno } from './errno.ts';
 import { IP_HLEN, localOut, pushIpHeader, wantsDf } from './ip-xmit.ts';
-import { IP_PMTUDISC_DO, WAKE_ERROR } from './sock.ts';
+import { IP_PMTUDISC_DO } from './sock.ts';
 import { nextInodeOf, sockNet } from './sock-net.ts';
 
 const MAX_PAYLOAD = 65_535 - IP_HLEN - udp.HLEN;
@@ -240,13 +240,4 @@ export function udpErr(skb: Skb, ns: Netns, type: number, code: number, info: nu
   if (at + 8 > skb.tail) return;
   const sk = udpLookup(ns, ip.dst(b, skb.data), u16(b, at + 2), ip.src(b, skb.data), u16(b, at), skb.iif);
   sk?.icmpError(skb, type, code, info);
-}
-
-/** udp_abort, for sockets of a namespace that goes away. */
-export function abortUdp(ns: Netns): void {
-  for (const sk of [...sockNet(ns).udp.all()]) {
-    sk.err = 'ECONNABORTED';
-    sk.wake?.(WAKE_ERROR);
-    sk.close();
-  }
 }
