@@ -11,8 +11,10 @@ import { threadPlacement } from '../../emulator/supervisor/place-thread.ts';
 import type { Placement } from '../../emulator/supervisor/placement.ts';
 import type { Supervisor } from '../../emulator/supervisor/supervisor.ts';
 
-export const ENTRY = resolve(import.meta.dirname, '../../dist/node.js');
-const INLINE = resolve(import.meta.dirname, '../../dist/inline.cjs');
+/** The bundles under test; PODWIRE_DIST names others. */
+const DIST = process.env['PODWIRE_DIST'] ?? resolve(import.meta.dirname, '../../dist');
+export const ENTRY = resolve(DIST, 'node.js');
+const INLINE = resolve(DIST, 'inline.cjs');
 export const API = { underlay: '192.168.100.2:6443', host: '127.0.0.1:1', token: '' };
 
 /** node-1 is 192.168.100.11; the second segment's nodes are named and numbered on. */
