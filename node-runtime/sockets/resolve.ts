@@ -1,5 +1,5 @@
 // Names to addresses, before there is DNS: /etc/hosts. IP literals always work, as in getaddrinfo(3).
-import { formatIpv4, type Ipv4, parseIpv4 } from '../kernel/wire/addr.ts';
+import { type Ipv4, parseIpv4 } from '../kernel/wire/addr.ts';
 import { lookupError } from './errors.ts';
 
 /** All IPv4 addresses of a name, in order of preference. Rejects with ENOTFOUND. */
@@ -28,5 +28,3 @@ export function addressOf(host: string, resolve: Resolve): Ipv4 | Promise<Ipv4> 
     throw lookupError(host);
   });
 }
-
-export const addressText = (addr: Ipv4): string => formatIpv4(addr);

@@ -21,7 +21,7 @@ const SK_BUFF = 256;
 const SHARED_INFO_AND_HEADERS = 384;
 
 /** What a packet counts against SO_RCVBUF: skb->truesize, its data rounded up as kmalloc does. */
-export function truesize(len: number): number {
+function truesize(len: number): number {
   const need = len + SHARED_INFO_AND_HEADERS;
   return SK_BUFF + (need <= 512 ? 512 : 1 << (32 - Math.clz32(need - 1)));
 }

@@ -1,6 +1,5 @@
 // What a namespace holds of sockets beside TCP's own tables: struct netns_ipv4's ping and raw tables, udp_table, and
 // the inode numbers by which /proc/net names sockets.
-import type { Kernel } from '../netns/kernel.ts';
 import type { Netns } from '../netns/netns.ts';
 import { perNet } from '../netns/per-net.ts';
 import { BindTable, datagramsMayShare } from './bind-table.ts';
@@ -9,7 +8,7 @@ import type { RawSock } from './raw.ts';
 import type { UdpSock } from './udp.ts';
 
 /** Counters of /proc/net/snmp's Udp line. */
-export class UdpMib {
+class UdpMib {
   inDatagrams = 0;
   noPorts = 0;
   inErrors = 0;
@@ -19,7 +18,7 @@ export class UdpMib {
   inCsumErrors = 0;
 }
 
-export class SockNet {
+class SockNet {
   readonly udp = new BindTable<UdpSock>(datagramsMayShare);
   readonly udpMib = new UdpMib();
   readonly ping = new BindTable<PingSock>(datagramsMayShare);
@@ -31,6 +30,4 @@ export const sockNet = perNet('sockets', () => new SockNet());
 const inodes = perNet('socket inodes', () => ({ next: 16_384 }));
 
 /** Inode numbers are the node's, not the namespace's: sockfs is one file system. */
-export const nextInode = (kernel: Kernel): number => inodes(kernel.host).next++;
-
-export const nextInodeOf = (ns: Netns): number => nextInode(ns.kernel);
+export const nextInodeOf = (ns: Netns): number => inodes(ns.kernel.host).next++;

@@ -141,7 +141,7 @@ function score(sk: UdpSock, src: Ipv4, sport: number, dst: Ipv4, iif: number): n
 }
 
 /** __udp4_lib_lookup. Among equals the last bound wins, but an SO_REUSEPORT group shares the flows out by hash. */
-export function udpLookup(
+function udpLookup(
   ns: Netns,
   src: Ipv4,
   sport: number,

@@ -198,7 +198,7 @@ export function tcpAbort(tp: TcpSock): void {
 }
 
 /** FIN_WAIT_2 without an owner ends by itself. */
-export function waitForFin(tp: TcpSock): void {
+function waitForFin(tp: TcpSock): void {
   tp.keepTimer.set(tp.now() + finTimeout(tp));
 }
 

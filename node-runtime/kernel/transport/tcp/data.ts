@@ -15,7 +15,7 @@ const DELACK_MAX = 200;
 const MAX_QUICKACKS = 16;
 
 /** tcp_incr_quickack: the next so many segments are acknowledged at once. */
-export function quickAck(tp: TcpSock, most = MAX_QUICKACKS): void {
+function quickAck(tp: TcpSock, most = MAX_QUICKACKS): void {
   let n = Math.floor(tp.rcvWnd / (2 * tp.rcvMss));
   if (n === 0) n = 2;
   n = Math.min(n, most);

@@ -331,6 +331,12 @@ describe('what does not fit', () => {
     expect(stateName(tp)).toBe(state);
   });
 
+  it('a reset leaves what came before it to be read', () => {
+    const { peer, tp } = open();
+    peer.send({ flags: 'P.', seq: 1, ack: 1, data: 'last words' }).send({ flags: 'R', seq: 11 });
+    expect([tp.err, text(tp)]).toEqual(['ECONNRESET', 'last words']);
+  });
+
   it('is not answered more than twice a second', () => {
     const { peer } = open();
     for (let i = 0; i < 100; i++) peer.send({ flags: 'S', seq: 100 });

@@ -42,7 +42,7 @@ function reset(tp: TcpSock): void {
   const err =
     tp.state === TCP_SYN_SENT ? 'ECONNREFUSED' : tp.state === TCP_CLOSE_WAIT ? 'EPIPE' : 'ECONNRESET';
   if (tp.state === TCP_ESTABLISHED || tp.state === TCP_CLOSE_WAIT) tp.net.mib.estabResets++;
-  tp.rcv.clear();
+  // What came before it can still be read.
   tcpFail(tp, err);
 }
 
@@ -212,7 +212,7 @@ function connected(tp: TcpSock, seg: Segment): Outcome {
 }
 
 /** tcp_finish_connect and tcp_init_transfer. */
-export function finishConnect(tp: TcpSock): void {
+function finishConnect(tp: TcpSock): void {
   const now = tp.now();
   tp.state = TCP_ESTABLISHED;
   tp.wasConnected = true;

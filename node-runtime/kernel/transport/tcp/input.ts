@@ -35,7 +35,7 @@ import type { TcpSock } from './tcp-sock.ts';
 import type { TimeWaitSock } from './timewait-queue.ts';
 
 /** inet_lookup_listener: the most exact one; an SO_REUSEPORT group shares connections out by hash. */
-export function findListener(net: TcpNet, seg: Segment, iif: number): TcpSock | undefined {
+function findListener(net: TcpNet, seg: Segment, iif: number): TcpSock | undefined {
   const there = net.listeners.get(seg.dport);
   if (there === undefined) return undefined;
   let best: TcpSock | undefined;
@@ -184,7 +184,7 @@ function tcpSoft(tp: TcpSock, errno: NonNullable<TcpSock['err']>): void {
 }
 
 /** tcp_v4_mtu_reduced and tcp_simple_retransmit: what was too large goes again, smaller, and no congestion is seen in it. */
-export function mtuReduced(tp: TcpSock, mtu: number): void {
+function mtuReduced(tp: TcpSock, mtu: number): void {
   if (tp.pmtudisc === IP_PMTUDISC_DONT) return;
   tp.kernel.ipv4.updatePmtu(tp.ns, tp.daddr, mtu);
   const route = tp.kernel.ipv4.routeOutput(tp.ns, tp.daddr, tp.saddr, tp.boundDev, tp.tos);

@@ -117,7 +117,7 @@ export function endCwndReduction(tp: TcpSock): void {
 }
 
 /** tcp_current_ssthresh. */
-export function currentSsthresh(tp: TcpSock): number {
+function currentSsthresh(tp: TcpSock): number {
   if (tp.ca === CA_CWR || tp.ca === CA_RECOVERY) return tp.ssthresh;
   return Math.max(tp.ssthresh, (tp.cwnd >> 1) + (tp.cwnd >> 2));
 }

@@ -20,7 +20,7 @@ export function clearRtoTimer(tp: TcpSock): void {
 }
 
 /** tcp_rto_delta_us: how far off the timeout of the oldest segment in flight is. */
-export function rtoDelta(tp: TcpSock): number {
+function rtoDelta(tp: TcpSock): number {
   const head = tp.rtx.head;
   return head === undefined ? tp.rto : head.xmitTime + tp.rto - tp.now();
 }

@@ -22,7 +22,7 @@ import { tryUndoDsack, tryUndoLoss, tryUndoPartial, tryUndoRecovery } from './un
 
 export const REXMIT_NONE = 0;
 /** Send what is marked lost. */
-export const REXMIT_LOST = 1;
+const REXMIT_LOST = 1;
 /** F-RTO: send something new first. */
 export const REXMIT_NEW = 2;
 

@@ -10,5 +10,3 @@ export const after = (a: number, b: number): boolean => ((b - a) | 0) < 0;
 export const between = (s: number, first: number, last: number): boolean =>
   (last - first) >>> 0 >= (s - first) >>> 0;
 export const maxSeq = (a: number, b: number): number => (after(a, b) ? a : b);
-/** As it stands in a header, and as people read it. */
-export const wireSeq = (a: number): number => a >>> 0;

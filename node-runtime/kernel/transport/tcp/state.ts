@@ -33,12 +33,10 @@ export const STATE_NAMES: readonly string[] = [
 const bit = (state: TcpState): number => 1 << state;
 /** Whether `state` is one of `states`, made with `stateSet`. */
 export const inStates = (state: TcpState, states: number): boolean => ((1 << state) & states) !== 0;
-export const stateSet = (...states: TcpState[]): number => states.reduce((set, s) => set | bit(s), 0);
+const stateSet = (...states: TcpState[]): number => states.reduce((set, s) => set | bit(s), 0);
 
 /** States in which data may be sent that the program wrote. */
 export const CAN_SEND = stateSet(TCP_ESTABLISHED, TCP_CLOSE_WAIT);
-/** States in which the peer's data still counts. */
-export const CAN_RECEIVE = stateSet(TCP_ESTABLISHED, TCP_FIN_WAIT1, TCP_FIN_WAIT2);
 /** States in which bytes of ours may wait for their acknowledgement. */
 export const MAY_RETRANSMIT = stateSet(
   TCP_ESTABLISHED,

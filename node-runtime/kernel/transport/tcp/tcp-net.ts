@@ -12,7 +12,7 @@ import type { TcpSock } from './tcp-sock.ts';
 import { TimeWaitQueue } from './timewait-queue.ts';
 
 /** SNMP's and TcpExt's names, the first letter small. */
-export class TcpMib {
+class TcpMib {
   activeOpens = 0;
   passiveOpens = 0;
   attemptFails = 0;

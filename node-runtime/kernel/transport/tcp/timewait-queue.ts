@@ -12,7 +12,7 @@ import type { TcpSock } from './tcp-sock.ts';
 import { tsClock } from './timestamps.ts';
 
 /** TCP_TIMEWAIT_LEN. */
-export const TIME_WAIT_MS = 60_000;
+const TIME_WAIT_MS = 60_000;
 /** Answers to segments outside the window, one per this long: tcp_invalid_ratelimit. */
 const OOW_INTERVAL = 500;
 

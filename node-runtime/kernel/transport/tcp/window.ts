@@ -7,7 +7,7 @@ import type { TcpSock } from './tcp-sock.ts';
 
 const winFromSpace = (space: number): number => space >> 1;
 /** Out-of-order pieces kept however small they are: bounds memory against one-byte segments. */
-export const MAX_OFO_CHUNKS = 4096;
+const MAX_OFO_CHUNKS = 4096;
 
 const fullSpace = (tp: TcpSock): number => winFromSpace(tp.rcvbuf);
 const freeSpace = (tp: TcpSock): number => fullSpace(tp) - tp.rcv.ready - tp.rcv.ofo;
