@@ -17,6 +17,7 @@ import { createHandler } from './http/handler.ts';
 import { ResourceHandler } from './http/resource-handler.ts';
 import { Subresources } from './http/subresources.ts';
 import { WatchHub } from './http/watch.ts';
+import { OpenApi } from './openapi/openapi.ts';
 import { Registry } from './registry.ts';
 import { versionInfo } from './version.ts';
 
@@ -57,6 +58,7 @@ export class ApiServer {
     const handler = createHandler({
       resources,
       discovery: new Discovery(this.catalogue),
+      openapi: new OpenApi(this.catalogue),
       version: versionInfo(options.kubernetesVersion ?? '1.32'),
       authenticate: createAuthenticator({
         tokens: options.tokens,

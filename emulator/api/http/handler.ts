@@ -1,6 +1,7 @@
 // The handler of every request, whatever brought it: health, version, discovery, and resources.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ANONYMOUS, type Authenticator } from '../auth/authenticate.ts';
+import type { OpenApi } from '../openapi/openapi.ts';
 import { parseResourcePath } from '../request-info.ts';
 import { noSuchPath, unauthorized } from '../status-error.ts';
 import type { Discovery } from './discovery.ts';
@@ -10,6 +11,7 @@ import type { ResourceHandler } from './resource-handler.ts';
 export interface HandlerOptions {
   readonly resources: ResourceHandler;
   readonly discovery: Discovery;
+  readonly openapi: OpenApi;
   readonly version: object;
   readonly authenticate: Authenticator;
 }
@@ -31,7 +33,7 @@ async function handle(options: HandlerOptions, exchange: Exchange): Promise<void
   if (health !== null) return answerHealth(exchange, health[1]!);
   if (path === '/version' || path === '/version/') return exchange.json(200, options.version);
   if (user === ANONYMOUS) throw unauthorized();
-  if (options.discovery.handle(exchange)) return;
+  if (options.discovery.handle(exchange) || options.openapi.handle(exchange)) return;
   const resource = parseResourcePath(path);
   if (resource === undefined) throw noSuchPath();
   return options.resources.handle(exchange, resource);

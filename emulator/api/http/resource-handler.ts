@@ -260,7 +260,7 @@ export function writeOptions(exchange: Exchange): WriteOptions {
       );
   return {
     dryRun: dryRun.length > 0,
-    fieldManager: exchange.query.get('fieldManager') ?? managerOf(exchange.req.headers['user-agent']),
+    fieldManager: exchange.query.get('fieldManager') || managerOf(exchange.req.headers['user-agent']),
     warn: (text) => exchange.warn(text),
   };
 }

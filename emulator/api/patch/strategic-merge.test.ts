@@ -1,5 +1,24 @@
 import { expect, it } from 'vitest';
+import { kubernetes } from '../schema/definitions.ts';
 import { applyStrategicPatch } from './strategic-merge.ts';
+
+/** Of no type, but with the fields that the cases use, each as its own type has it. */
+const field = (type: string, name: string) => kubernetes().get(type)!.fields.get(name)!;
+const TYPE = {
+  name: 'test',
+  atomic: false,
+  own: [],
+  fields: new Map([
+    ['conditions', field('core.v1.NodeStatus', 'conditions')],
+    ['containers', field('core.v1.PodSpec', 'containers')],
+    ['volumes', field('core.v1.PodSpec', 'volumes')],
+    ['tolerations', field('core.v1.PodSpec', 'tolerations')],
+    ['args', field('core.v1.Container', 'args')],
+    ['ports', field('core.v1.ServiceSpec', 'ports')],
+    ['finalizers', field('meta.v1.ObjectMeta', 'finalizers')],
+    ['strategy', field('apps.v1.DeploymentSpec', 'strategy')],
+  ]),
+};
 
 it.each<[string, object, object, object]>([
   [
@@ -73,5 +92,5 @@ it.each<[string, object, object, object]>([
     { strategy: { type: 'Recreate' } },
   ],
 ])('%s', (_, original, patch, expected) =>
-  expect(applyStrategicPatch(original, patch as never)).toEqual(expected),
+  expect(applyStrategicPatch(original, patch as never, TYPE)).toEqual(expected),
 );

@@ -1,30 +1,7 @@
-// Strategic merge patch (k8s.io/apimachinery/pkg/util/strategicpatch): maps are merged, and lists whose items have a key are merged by
-// it. Which lists those are, upstream says with `patchMergeKey` in its types; here it is a table by the field's name.
+// Strategic merge patch (k8s.io/apimachinery/pkg/util/strategicpatch): maps are merged, and lists whose items have a key are
+// merged by it, as the kind's definition says (patchMergeKey, patchStrategy).
 import { type Fields, isFields } from '../fields.ts';
-
-/** Field → the key by which its items are the same. `ports` has the container's or the Service's, whichever items carry. */
-const MERGE_KEYS: Readonly<Record<string, readonly string[]>> = {
-  addresses: ['type'],
-  conditions: ['type'],
-  containers: ['name'],
-  containerStatuses: ['name'],
-  env: ['name'],
-  ephemeralContainers: ['name'],
-  hostAliases: ['ip'],
-  imagePullSecrets: ['name'],
-  initContainers: ['name'],
-  ownerReferences: ['uid'],
-  podIPs: ['ip'],
-  ports: ['containerPort', 'port'],
-  secrets: ['name'],
-  taints: ['key'],
-  topologySpreadConstraints: ['topologyKey'],
-  volumeDevices: ['devicePath'],
-  volumeMounts: ['mountPath'],
-  volumes: ['name'],
-};
-/** Lists of plain values that are merged as sets. */
-const MERGE_SETS = new Set(['finalizers', 'podCIDRs']);
+import { type FieldDef, kubernetes, type TypeDef } from '../schema/definitions.ts';
 
 const PATCH = '$patch';
 const RETAIN = '$retainKeys';
@@ -32,11 +9,18 @@ const ORDER = '$setElementOrder/';
 const DELETE_FROM = '$deleteFromPrimitiveList/';
 
 /** `original` with `patch` laid over it; neither is changed. */
-export function applyStrategicPatch(original: unknown, patch: Fields): Fields {
-  return mergeMap(isFields(original) ? original : {}, patch);
+export function applyStrategicPatch(original: unknown, patch: Fields, type: TypeDef | undefined): Fields {
+  return mergeMap(isFields(original) ? original : {}, patch, type);
 }
 
-function mergeMap(original: Fields, patch: Fields): Fields {
+/** The definition of what is in a field: of its items, when it is a list. */
+function inner(field: FieldDef | undefined): TypeDef | undefined {
+  if (field === undefined) return undefined;
+  const type = field.type.is === 'list' ? field.type.of : field.type;
+  return type.is === 'object' ? kubernetes().get(type.type) : undefined;
+}
+
+function mergeMap(original: Fields, patch: Fields, type: TypeDef | undefined): Fields {
   if (patch[PATCH] === 'replace') return without(patch);
   if (patch[PATCH] === 'delete') return {};
   const retain = patch[RETAIN] as readonly string[] | undefined;
@@ -52,22 +36,30 @@ function mergeMap(original: Fields, patch: Fields): Fields {
         result[field] = (result[field] as unknown[]).filter((v) => !gone.includes(v));
     } else if (value === null) delete result[key];
     else if (isFields(value)) {
-      const merged = mergeMap(isFields(result[key]) ? (result[key] as Fields) : {}, value);
+      const merged = mergeMap(
+        isFields(result[key]) ? (result[key] as Fields) : {},
+        value,
+        inner(type?.fields.get(key)),
+      );
       if (value[PATCH] === 'delete') delete result[key];
       else result[key] = merged;
-    } else if (Array.isArray(value)) result[key] = mergeList(key, result[key], value, patch[ORDER + key]);
+    } else if (Array.isArray(value))
+      result[key] = mergeList(type?.fields.get(key), result[key], value, patch[ORDER + key]);
     else result[key] = value;
   }
   return result;
 }
 
-function mergeList(field: string, original: unknown, patch: readonly unknown[], order: unknown): unknown[] {
+function mergeList(
+  field: FieldDef | undefined,
+  original: unknown,
+  patch: readonly unknown[],
+  order: unknown,
+): unknown[] {
   const old = Array.isArray(original) ? (original as unknown[]) : [];
-  if (MERGE_SETS.has(field)) return [...old, ...patch.filter((v) => !old.includes(v))];
+  const key = field?.mergeKey;
+  if (key === '') return [...old, ...patch.filter((v) => !old.includes(v))];
   const items = patch.filter(isFields);
-  const key = MERGE_KEYS[field]?.find((k) =>
-    [...items, ...old.filter(isFields)].some((i) => i[k] !== undefined),
-  );
   if (key === undefined || items.length !== patch.length)
     return patch
       .filter((v) => !isFields(v) || v[PATCH] === undefined)
@@ -79,8 +71,8 @@ function mergeList(field: string, original: unknown, patch: readonly unknown[], 
     const at = result.findIndex((r) => r[key] === item[key]);
     if (item[PATCH] === 'delete') {
       if (at !== -1) result.splice(at, 1);
-    } else if (at === -1) result.push(mergeMap({}, item));
-    else result[at] = mergeMap(result[at]!, item);
+    } else if (at === -1) result.push(mergeMap({}, item, inner(field)));
+    else result[at] = mergeMap(result[at]!, item, inner(field));
   }
   return Array.isArray(order) ? inOrder(result, key, order.filter(isFields)) : result;
 }

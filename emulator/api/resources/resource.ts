@@ -35,6 +35,8 @@ export interface ResourceInfo {
   readonly storedAs?: StoredAs;
   /** A custom resource, whose schema is in its definition. */
   readonly custom?: boolean;
+  /** openAPIV3Schema of a custom resource. */
+  readonly schema?: Fields;
   /** Columns of a custom resource. */
   readonly table?: TableDef;
 }

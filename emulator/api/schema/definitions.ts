@@ -180,6 +180,13 @@ export function typeName(group: string, version: string, kind: string): string {
   return `${label}.${version}.${kind}`;
 }
 
+/** The definition of a resource's kind; undefined for custom ones. */
+export const definitionOf = (info: {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}): TypeDef | undefined => kubernetes().get(typeName(info.group, info.version, info.kind));
+
 let parsed: Definitions | undefined;
 
 /** Parsed when first asked for: it is a constant. */
