@@ -52,12 +52,12 @@ describe('the same file with one thing broken exits 1 and names the hop and the 
     [
       'the wrong VNI on one node',
       (t) => t.replace('name: n2, segment: east', 'name: n2, segment: east, network: {vni: 7}'),
-      /pod.a → pod.b icmp[^]*dropped at n[12].host.*(VXLAN|FDB|VNI)/,
+      /pod.a → pod.b icmp[\s\S]*dropped at n[12].host.*(VXLAN|FDB|VNI)/,
     ],
     [
       'ip_forward off on one node',
       (t) => afterReady(t, 'exec: {in: node/n2, run: sysctl -w net.ipv4.ip_forward=0}'),
-      /pod.a → pod.b icmp[^]*dropped at n2.host.*forwarding is off/,
+      /pod.a → pod.b icmp[\s\S]*dropped at n2.host.*forwarding is off/,
     ],
     [
       'flanneld stopped before its first lease',
