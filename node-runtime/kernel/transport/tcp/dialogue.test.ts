@@ -378,6 +378,17 @@ describe('acknowledging', () => {
     expect(late.length).toBeLessThanOrEqual(1);
   });
 
+  it('at once when a hole is filled, even to a peer that takes turns with us', () => {
+    const { peer, tp } = open();
+    peer.send({ flags: '.', seq: 2, ack: 1, data: 'b' });
+    peer.heard();
+    tp.quickacks = 0;
+    tp.pingpong = 1;
+    tp.ato = 40;
+    peer.send({ flags: '.', seq: 1, ack: 1, data: 'a' });
+    expect(peer.heard()).toEqual(['. 1 ack 3']);
+  });
+
   it('with SACK blocks, newest first, and DSACK for what came twice', () => {
     const { peer } = open();
     const say = (seq: number, data: string) => peer.send({ flags: '.', seq, ack: 1, data });
@@ -393,6 +404,33 @@ describe('acknowledging', () => {
     expect(peer.heard()).toEqual(['. 1 ack 13 sack 21-22']);
     say(1, 'aaaaaaaaaa');
     expect(peer.heard()).toEqual(['. 1 ack 13 sack 1-11 21-22']);
+  });
+});
+
+describe('the window we offer', () => {
+  it('never takes back what it promised, though the buffer shrinks', () => {
+    const { peer, tp } = open();
+    peer.send({ flags: '.', seq: 1, ack: 1, data: 'x'.repeat(1000) });
+    peer.heard();
+    const edge = 1001 + peer.lastWindow;
+    tp.setOption('SO_RCVBUF', 4096);
+    peer.send({ flags: '.', seq: 1001, ack: 1, data: 'x'.repeat(1000) });
+    expect(peer.heard()).toEqual(['. 1 ack 2001']);
+    expect(2001 + peer.lastWindow).toBe(edge);
+  });
+
+  it('closes when nobody reads, and the reader opens it again', () => {
+    const { peer, tp } = open();
+    for (let seq = 1; seq < 80_000; seq += 1000)
+      peer.send({ flags: '.', seq, ack: 1, data: 'x'.repeat(1000) });
+    peer.heard();
+    // What the window had room for was taken, and not a byte beyond it.
+    expect(tp.rcv.ready).toBeGreaterThan(60_000);
+    expect(tp.rcv.ready).toBeLessThanOrEqual(66_000);
+    expect(peer.lastWindow).toBe(0);
+    text(tp);
+    expect(peer.heard().length).toBeGreaterThan(0);
+    expect(peer.lastWindow).toBeGreaterThan(30_000);
   });
 });
 
@@ -499,7 +537,9 @@ describe('sending', () => {
         ack: 1,
         options: { ...peerTs(2, sentAt), sack: [sackBlock(peer, 1001, right)] },
       });
-    expect(tp.ca).toBe(3);
+    expect([tp.ca, tp.ssthresh]).toEqual([3, 7]);
+    // As after more of recovery: what is taken back is the window from before it.
+    tp.cwnd = 2;
     peer.heard();
     peer.send({ flags: '.', seq: 1, ack: 8001, options: peerTs(3, sentAt) });
     expect([tp.ca, tp.net.mib.fullUndo, tp.cwnd >= 10]).toEqual([0, 1, true]);
@@ -589,6 +629,18 @@ describe('a listener', () => {
     expect([stateName(child), child.sndWscale, child.sackOk, text(child)]).toEqual(['ESTAB', 5, true, 'GET']);
     peer.port = 50_001;
     peer.send({ flags: '.', seq: 1, ack: 1, options: { timestamps: { value: 2, echo } } });
+    expect(listener.net.mib.syncookiesFailed).toBe(1);
+  });
+
+  it('takes no cookie that is minutes old', () => {
+    const peer = new ScriptedPeer();
+    const listener = peer.lab.listener(peer.lab.a, 7, 0);
+    peer.otherPort = 7;
+    peer.send({ flags: 'S', options: { mss: 1460 } });
+    expect(peer.heard()).toEqual(['S. 0 ack 1']);
+    peer.lab.run(180_000);
+    peer.send({ flags: '.', seq: 1, ack: 1 });
+    expect(peer.heard()).toEqual(['R 1']);
     expect(listener.net.mib.syncookiesFailed).toBe(1);
   });
 
