@@ -79,11 +79,10 @@ export class Console {
 
   #exec(place: Where, argv: readonly string[], io: ExecIo): Running {
     if (place.kind === 'node' || place.kind === 'netns') {
-      const { kernel, shell, node } = this.#options;
+      const { shell, node } = this.#options;
       const ns = this.#options.places.netns(place);
       const aborter = new AbortController();
       const exited = execIn({
-        kernel,
         shell,
         place: { ...node.place, ns, isNode: place.kind === 'node' },
         env: node.env,

@@ -1,10 +1,10 @@
 // HTTP servers of in-tree programs: Node's own parser and response, on a pod's sockets. Node's timers for slow headers
 // and idle connections run on the host's clock, so they are off.
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createTcpServer } from '../sockets/net-server.ts';
 import { type SocketStack, socketStack } from '../sockets/stack.ts';
-import { errnoOf, goError } from './errors.ts';
-import { ExitError, type Process, waitFor } from './process.ts';
+import { describeError, errnoOf, goError } from './errors.ts';
+import { ExitError, Killed, type Process, waitFor } from './process.ts';
 
 /** Sockets that die with the process. */
 export async function withStack<T>(
@@ -20,9 +20,24 @@ export async function withStack<T>(
   }
 }
 
+export type HttpHandler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
 /** Listens for HTTP; rejects with the socket's error. */
-export function serveHttp(stack: SocketStack, port: number, handler: RequestListener): Promise<void> {
-  const http = createServer({ requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 }, handler);
+export function serveHttp(stack: SocketStack, port: number, handler: HttpHandler): Promise<void> {
+  const http = createServer(
+    { requestTimeout: 0, headersTimeout: 0, keepAliveTimeout: 0 },
+    (request, response) => {
+      const failed = (error: unknown): void => {
+        if (!response.headersSent) response.writeHead(500);
+        response.end(error instanceof Error ? error.message : String(error));
+      };
+      try {
+        Promise.resolve(handler(request, response)).catch(failed);
+      } catch (error) {
+        failed(error);
+      }
+    },
+  );
   http.timeout = 0;
   const tcp = createTcpServer(stack, (socket) => {
     socket.on('error', () => socket.destroy());
@@ -34,25 +49,39 @@ export function serveHttp(stack: SocketStack, port: number, handler: RequestList
   });
 }
 
-/** Starts servers, says that they listen, and stays until a signal comes. A port that is taken ends it as a Go program ends. */
+/** A socket call that failed, in words: strerror's, and Go's. */
+export interface Refused {
+  readonly text: string;
+  readonly goText: string;
+  readonly port: string;
+}
+
+/**
+ * Starts servers, says that they listen, and stays until a signal comes; SIGTERM is an orderly end. What `start` rejects with ends
+ * the program with 1 and `words`, a Go program's by default.
+ */
 export function serve(
   proc: Process,
   owner: string,
   start: (stack: SocketStack) => Promise<void>,
+  words: (why: Refused) => string = ({ goText, port }) => `${owner}: listen tcp :${port}: bind: ${goText}`,
 ): Promise<number> {
   return withStack(proc, owner, async (stack) => {
     try {
       await start(stack);
     } catch (error) {
       const code = errnoOf(error);
-      const { port } = error as { port?: number };
-      throw new ExitError(
-        1,
-        `${owner}: listen tcp :${port ?? '?'}: bind: ${code === undefined ? String(error) : goError(code)}`,
-      );
+      if (code === undefined) throw error;
+      const port = String((error as { readonly port?: number }).port ?? '?');
+      throw new ExitError(1, words({ text: describeError(code), goText: goError(code), port }));
     }
     proc.ready();
-    return await waitFor<number>(proc, () => () => {});
+    try {
+      return await waitFor<number>(proc, () => () => {});
+    } catch (error) {
+      if (error instanceof Killed && error.signal === 'SIGTERM') return 0;
+      throw error;
+    }
   });
 }
 

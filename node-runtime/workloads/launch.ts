@@ -1,5 +1,5 @@
-// Starts a command in a place: a program of ours directly, anything else by the shell, which runs in the userland worker.
-import type { Netns } from '../kernel/netns/netns.ts';
+// Starts a command in a place: a program of ours directly, a script or anything else by the shell (shell/), which is loaded only
+// then.
 import {
   Killed,
   type Place,
@@ -10,7 +10,8 @@ import {
   type SpawnChange,
 } from './process.ts';
 import { programOf } from './programs.ts';
-import type { Shell } from './shell/shell.ts';
+import type { Shell, ShellTask } from './shell/shell.ts';
+import { isShellCommand } from './shell-commands.ts';
 import { quoteWords, simpleWords } from './words.ts';
 
 export interface Launch {
@@ -27,77 +28,131 @@ export interface Launch {
   ready?(): void;
 }
 
-const SHELLS = new Set(['sh', 'bash', 'ash']);
+const SHELLS = new Set(['sh', 'bash', 'ash', 'dash']);
 const baseName = (command: string): string => command.split('/').at(-1)!;
+const isPath = (command: string): boolean => command.includes('/');
+/** Entrypoints that only run what they are given. */
+const WRAPPERS = new Set(['docker-entrypoint.sh', 'tini', 'dumb-init', 'nohup', 'exec']);
+/** Directories that images have their commands in; these are not in the container's own files. */
+const BIN = /^\/(usr\/(local\/)?)?s?bin\/[^/]+$/;
 
-/** Runs it to its end; the exit code. 127 for a command that nobody knows, 128 and the signal for one that was killed. */
-export async function launch(options: Launch): Promise<number> {
-  const { argv } = options;
-  const [command = '', ...args] = argv;
-  const program = programOf(command);
-  if (program !== undefined) return runProgram(program, args, processOf(options));
-  if (!SHELLS.has(baseName(command))) return inShell(options, quoteWords(argv), command);
-  if (args[0] === '-c' || args[0] === '-ec' || args[0] === '-exc') {
-    const script = args[1] ?? '';
-    // One plain command is run without a shell between: its input and output stream, and no worker starts.
-    const words = simpleWords(script);
-    const simple = words === undefined ? undefined : programOf(words[0]!);
-    if (simple !== undefined) return runProgram(simple, words!.slice(1), processOf(options));
-    return inShell(options, script, undefined);
+/** execvp(3) fails: there is no such command. In the words of runc, which the exit code 127 stands for. */
+export class NotFound extends Error {
+  constructor(command: string) {
+    super(
+      isPath(command)
+        ? `exec: "${command}": stat ${command}: no such file or directory`
+        : `exec: "${command}": executable file not found in $PATH`,
+    );
   }
-  const file = args.find((a) => !a.startsWith('-'));
-  if (file !== undefined) return inShell(options, options.place.fs.readText(file), undefined);
-  return interactive(options);
 }
 
-async function inShell(options: Launch, script: string, command: string | undefined): Promise<number> {
-  const { place, env, cwd, signal, shell } = options;
+function unwrapped(argv: readonly string[]): readonly string[] {
+  if (!WRAPPERS.has(baseName(argv[0] ?? ''))) return argv;
+  const rest = argv.slice(1);
+  const at = rest.findIndex((word) => !word.startsWith('-') || word === '--');
+  return at === -1 ? argv : unwrapped(rest.slice(rest[at] === '--' ? at + 1 : at));
+}
+
+/** Whether there is anything of that name to be run here. */
+export function isExecutable(place: Place, given: readonly string[]): boolean {
+  const [command = ''] = unwrapped(given);
+  if (isPath(command) && place.fs.exists(command)) return true;
+  const name = baseName(command);
+  if (isPath(command) && !BIN.test(command) && programOf(command) === undefined) return false;
+  return SHELLS.has(name) || programOf(name) !== undefined || isShellCommand(name);
+}
+
+/** Runs it to its end; the exit code: 128 and the signal's number for one that was killed. Rejects with NotFound. */
+export async function launch(options: Launch): Promise<number> {
+  const { place } = options;
+  const [command = '', ...args] = unwrapped(options.argv);
+  const inFiles = isPath(command) && place.fs.exists(command);
+  const program = inFiles ? undefined : programOf(command);
+  if (program !== undefined) return runProgram(program, args, processOf(options));
+  if (!isExecutable(place, [command])) throw new NotFound(command);
+  // A file of the container can only be a script here.
+  if (inFiles) return inShell(options, scriptTask(place, command, args));
+  if (!SHELLS.has(baseName(command)))
+    return inShell(options, { kind: 'script', script: quoteWords([baseName(command), ...args]), args: [] });
+  return shell(options, args);
+}
+
+const scriptTask = (place: Place, path: string, args: readonly string[]): ShellTask => ({
+  kind: 'script',
+  script: place.fs.readText(path).replace(/^#!.*/, ''),
+  args,
+});
+
+/** sh: -c SCRIPT [NAME [ARG…]], FILE [ARG…], or what comes by standard input. */
+function shell(options: Launch, args: readonly string[]): Promise<number> {
+  const flags: string[] = [];
+  const rest = [...args];
+  while (rest[0]?.startsWith('-') === true || rest[0]?.startsWith('+') === true) {
+    const flag = rest.shift()!;
+    if (flag === '--' || flag === '-') break;
+    if (/^[-+]\w*o$/.test(flag)) flags.push(`set ${flag} ${rest.shift() ?? ''}`);
+    else flags.push(flag);
+  }
+  const letters = flags.filter((f) => /^-[a-z]+$/i.test(f)).join('');
+  const sets = [
+    ...flags.filter((f) => f.startsWith('set ')),
+    ...[...'eux'].filter((f) => letters.includes(f)).map((f) => `set -${f}`),
+  ];
+  const prelude = sets.map((s) => `${s}\n`).join('');
+  if (letters.includes('c')) {
+    const [script = '', , ...parameters] = rest;
+    // One plain command is run without a shell between: its input and output stream, and no worker starts.
+    const words = prelude === '' ? simpleWords(script) : undefined;
+    const simple = words === undefined ? undefined : programOf(words[0]!);
+    if (simple !== undefined) return runProgram(simple, words!.slice(1), processOf(options));
+    return inShell(options, { kind: 'script', script: prelude + script, args: parameters });
+  }
+  const [file, ...parameters] = rest;
+  if (file === undefined || letters.includes('s'))
+    return inShell(options, { kind: 'interactive', prompt: '/ # ' });
+  const path = file.startsWith('/') ? file : `${options.cwd}/${file}`;
+  if (!options.place.fs.exists(path)) {
+    options.err(`sh: ${file}: No such file or directory\n`);
+    return Promise.resolve(127);
+  }
+  const task = scriptTask(options.place, path, parameters) as Extract<ShellTask, { kind: 'script' }>;
+  return inShell(options, { ...task, script: prelude + task.script });
+}
+
+async function inShell(options: Launch, task: ShellTask): Promise<number> {
+  const { place, env, cwd, signal, stdin, tty } = options;
   options.ready?.();
   try {
-    const result = await shell.run({
+    return await options.shell.run({
       place,
-      script,
+      task,
       env,
       cwd,
-      stdin: options.stdin,
+      stdin,
+      tty,
       signal,
+      out: (chunk) => options.out(chunk),
+      err: (chunk) => options.err(chunk),
       spawn: spawnIn(options),
+      background: (script, jobEnv, jobCwd) =>
+        place.jobs.start((jobSignal) =>
+          launch({
+            ...options,
+            argv: ['sh', '-c', script],
+            env: jobEnv,
+            cwd: jobCwd,
+            stdin: undefined,
+            tty: undefined,
+            signal: jobSignal,
+            ready: () => {},
+          }),
+        ),
     });
-    // What is no command at all is the container runtime's to say, not the shell's.
-    if (command !== undefined && result.code === 127 && /command not found/.test(result.stderr)) {
-      options.err(`exec: "${command}": executable file not found in $PATH\n`);
-      return 127;
-    }
-    options.out(result.stdout);
-    options.err(result.stderr);
-    return result.code;
   } catch (error) {
     if (error instanceof Killed) return 128 + SIGNAL_NUMBERS[error.signal];
     throw error;
   }
-}
-
-/** A shell without a script: each line of its input is a command; it ends with its input. */
-async function interactive(options: Launch): Promise<number> {
-  options.ready?.();
-  const prompt = options.tty === undefined ? '' : `/ # `;
-  let code = 0;
-  let pending = '';
-  options.out(prompt);
-  for await (const chunk of options.stdin ?? []) {
-    const text = Buffer.from(chunk).toString('utf8');
-    if (options.tty !== undefined) options.out(text.replaceAll('\r', '\r\n'));
-    pending += text.replaceAll('\r', '\n');
-    for (let end = pending.indexOf('\n'); end !== -1; end = pending.indexOf('\n')) {
-      const line = pending.slice(0, end).trim();
-      pending = pending.slice(end + 1);
-      if (line === 'exit' || line.startsWith('exit ')) return Number(line.slice(5) || code);
-      if (line !== '') code = await inShell({ ...options, stdin: undefined }, line, undefined);
-      options.out(prompt);
-    }
-    if (options.signal.aborted) break;
-  }
-  return code;
 }
 
 function processOf(options: Launch): Process {
@@ -112,25 +167,33 @@ function processOf(options: Launch): Process {
     out: options.out,
     err: options.err,
     ready: () => options.ready?.(),
-    spawn: (argv, change) => spawnIn(options)(argv, change),
+    spawn: spawnIn(options),
   };
 }
 
-/** Another program in the same place, with what `change` changes. */
+/** Another program in the same place, with what `change` changes. A command that is not there is a line and 127, as a shell has it. */
 const spawnIn =
   (options: Launch) =>
-  (argv: readonly string[], change: SpawnChange): Promise<number> =>
-    launch({
-      ...options,
-      argv,
-      place: change.ns === undefined ? options.place : inNetns(options.place, change.ns),
-      ...('stdin' in change ? { stdin: change.stdin } : {}),
-      ...(change.env === undefined ? {} : { env: { ...options.env, ...change.env } }),
-      ...(change.out === undefined ? {} : { out: (c) => change.out!(c) }),
-      ...(change.err === undefined ? {} : { err: (c) => change.err!(c) }),
-      ready: () => {},
-    });
-
-const inNetns = (place: Place, ns: Netns): Place => ({ ...place, ns });
+  async (argv: readonly string[], change: SpawnChange): Promise<number> => {
+    const { ns, env, cwd, signal } = change;
+    try {
+      return await launch({
+        ...options,
+        argv,
+        place: ns === undefined ? options.place : { ...options.place, ns },
+        ...('stdin' in change ? { stdin: change.stdin } : {}),
+        ...(env === undefined ? {} : { env: { ...options.env, ...env } }),
+        ...(cwd === undefined ? {} : { cwd }),
+        ...(signal === undefined ? {} : { signal }),
+        ...(change.out === undefined ? {} : { out: (c) => change.out!(c) }),
+        ...(change.err === undefined ? {} : { err: (c) => change.err!(c) }),
+        ready: () => {},
+      });
+    } catch (error) {
+      if (!(error instanceof NotFound)) throw error;
+      (change.err ?? options.err)(`sh: ${argv[0]}: not found\n`);
+      return 127;
+    }
+  };
 
 export const isSignal = (name: string): name is Signal => Object.hasOwn(SIGNAL_NUMBERS, name);

@@ -3,6 +3,7 @@
 // one kind, as on a real system, so each can be a container's entrypoint as well as an exec'd command.
 import type { Netns } from '../kernel/netns/netns.ts';
 import type { ContainerFs } from './container-fs.ts';
+import type { Jobs } from './jobs.ts';
 
 export type Signal = 'SIGHUP' | 'SIGINT' | 'SIGKILL' | 'SIGTERM';
 export const SIGNAL_NUMBERS: Readonly<Record<Signal, number>> = {
@@ -20,6 +21,7 @@ export interface Place {
   readonly hostname: string;
   /** True on the node itself, where commands see all namespaces and may change them. */
   readonly isNode: boolean;
+  readonly jobs: Jobs;
 }
 
 export interface Process extends Place {
@@ -42,6 +44,8 @@ export interface SpawnChange {
   readonly ns?: Netns;
   readonly stdin?: AsyncIterable<Uint8Array> | undefined;
   readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly signal?: AbortSignal;
   out?(chunk: string | Uint8Array): void;
   err?(chunk: string | Uint8Array): void;
 }

@@ -19,9 +19,12 @@ import {
 import { wget } from './commands/wget.ts';
 import type { Program } from './process.ts';
 import { agnhost } from './programs/agnhost.ts';
+import { anyServer } from './programs/any-server.ts';
+import { nginx } from './programs/nginx.ts';
 import { redis } from './programs/redis.ts';
-import { cat, date, hostname, pause, sleep } from './programs/simple.ts';
-import { httpd, httpEcho, nginx, whoami } from './programs/web.ts';
+import { cat, date, echo, env, hostname, pause, sleep } from './programs/simple.ts';
+import { timeout } from './programs/timeout.ts';
+import { apache, httpd, httpEcho, whoami } from './programs/web.ts';
 
 export const PROGRAMS: Readonly<Record<string, Program>> = {
   agnhost,
@@ -31,9 +34,12 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   cat,
   curl,
   date,
+  echo,
+  env,
   hostname,
   'http-echo': httpEcho,
   httpd,
+  'httpd-foreground': apache,
   ip,
   iptables: iptablesCommand,
   'iptables-restore': iptablesRestoreCommand,
@@ -44,11 +50,13 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   nginx,
   pause,
   ping,
+  'podwire-server': anyServer,
   'redis-server': redis,
   sleep,
   ss,
   sysctl,
   tc,
+  timeout,
   wget,
   whoami,
 };

@@ -1,99 +1,153 @@
-// Small web servers: nginx, httpd, traefik/whoami, hashicorp/http-echo, and what an unknown image is taken for.
+// Small web servers: Apache's and busybox's httpd, traefik/whoami, hashicorp/http-echo.
 import type { IncomingMessage } from 'node:http';
 import { formatIpv4 } from '../../kernel/wire/addr.ts';
-import { createSocket, type RemoteInfo } from '../../sockets/dgram.ts';
 import { getopt } from '../getopt.ts';
-import { serve, serveHttp } from '../http-server.ts';
+import { bodyOf, serve, serveHttp } from '../http-server.ts';
 import type { Process, Program } from '../process.ts';
+import { wallClock } from '../process.ts';
+import { serveFile } from '../static-files.ts';
+import { logTime } from './nginx.ts';
 
-const page = (title: string, hostname: string): string =>
-  `<!DOCTYPE html>\n<html>\n<head><title>${title}</title></head>\n<body><h1>${title}</h1><p>${hostname}</p></body>\n</html>\n`;
+const APACHE_ROOT = '/usr/local/apache2/htdocs';
 
-/** A document root as an image would have it: a page of the container's own files, or one that names the pod. */
-function documents(proc: Process, root: string, title: string, server: string) {
-  return (request: IncomingMessage, response: import('node:http').ServerResponse): void => {
-    const path = new URL(request.url ?? '/', 'http://pod').pathname;
-    const file = proc.fs.tryRead(`${root}${path === '/' ? '/index.html' : path}`);
-    response.setHeader('server', server);
-    proc.out(
-      `${request.socket.remoteAddress} "${request.method} ${request.url} HTTP/1.1" ${file !== undefined || path === '/' ? 200 : 404}\n`,
-    );
-    if (file !== undefined) response.end(file);
-    else if (path === '/') response.setHeader('content-type', 'text/html').end(page(title, proc.hostname));
-    else response.writeHead(404, { 'content-type': 'text/html' }).end(page('404 Not Found', proc.hostname));
-  };
-}
+const apacheError = (status: number, text: string): string =>
+  `<!DOCTYPE HTML PUBLIC "-//IETF//DTD HTML 2.0//EN">\n<html><head>\n<title>${status} ${text}</title>\n</head><body>\n<h1>${text}</h1>\n</body></html>\n`;
+const busyboxError = (status: number, text: string): string =>
+  `<HTML><HEAD><TITLE>${status} ${text}</TITLE></HEAD>\n<BODY><H1>${status} ${text}</H1>\nThe requested URL was not found\n</BODY></HTML>\n`;
 
-export const nginx: Program = (_, proc) =>
-  serve(proc, 'nginx', (stack) =>
-    serveHttp(stack, 80, documents(proc, '/usr/share/nginx/html', 'Welcome to nginx!', 'nginx')),
+/** The httpd image's httpd-foreground. */
+export const apache: Program = (_, proc) =>
+  serve(
+    proc,
+    'httpd',
+    (stack) =>
+      serveHttp(stack, 80, (request, response) => {
+        response.setHeader('Server', 'Apache/2.4.63 (Unix)');
+        const { status, bytes } = serveFile(proc.fs, APACHE_ROOT, request, response, apacheError);
+        const { method, url, httpVersion, socket } = request;
+        proc.out(
+          `${socket.remoteAddress} - - [${logTime(wallClock(proc))}] "${method} ${url} HTTP/${httpVersion}" ${status} ${bytes}\n`,
+        );
+      }),
+    ({ text }) =>
+      `(98)${text}: AH00072: make_sock: could not bind to address 0.0.0.0:80\nno listening sockets available, shutting down\nAH00015: Unable to open logs`,
   );
 
+/** busybox's: -p [ADDRESS:]PORT, -h ROOT. Without -f it goes to the background, which here is where it is anyway. */
 export const httpd: Program = (args, proc) => {
-  // busybox's httpd -f -p PORT -h ROOT, and Apache's without arguments.
-  const options = getopt(args, { short: 'fp:h:v', long: [] });
-  const root = options.last('h') ?? '/usr/local/apache2/htdocs';
-  return serve(proc, 'httpd', (stack) =>
-    serveHttp(stack, Number(options.last('p') ?? 80), documents(proc, root, 'It works!', 'Apache')),
+  const options = getopt(args, { short: 'fvip:h:c:u:r:' });
+  const root = options.last('h') ?? (proc.fs.exists(APACHE_ROOT) ? APACHE_ROOT : proc.cwd);
+  const port = Number((options.last('p') ?? '80').split(':').at(-1));
+  return serve(
+    proc,
+    'httpd',
+    (stack) =>
+      serveHttp(stack, port, (request, response) => {
+        serveFile(proc.fs, root.replace(/\/$/, ''), request, response, busyboxError);
+      }),
+    ({ text }) => `httpd: bind: ${text}`,
   );
 };
 
 export const httpEcho: Program = (args, proc) => {
-  const options = getopt(args, { short: '', long: ['text:', 'listen:'], singleDashLong: true });
+  const options = getopt(args, {
+    short: '',
+    long: ['text:', 'listen:', 'status-code:', 'version'],
+    singleDashLong: true,
+  });
+  const text = options.last('text') ?? proc.env['ECHO_TEXT'];
+  if (text === undefined || text === '') {
+    proc.err('Missing -text option!\n');
+    return 127;
+  }
   const port = Number((options.last('listen') ?? ':5678').split(':').at(-1));
-  return serve(proc, 'http-echo', (stack) =>
-    serveHttp(stack, port, (_, response) => {
-      response.end(`${options.last('text') ?? ''}\n`);
-    }),
-  );
+  const status = Number(options.last('status-code') ?? 200);
+  return serve(proc, 'http-echo', async (stack) => {
+    await serveHttp(stack, port, (request, response) => {
+      response.writeHead(status, {
+        'X-App-Name': 'http-echo',
+        'X-App-Version': '1.0.0',
+        'Content-Type': 'text/plain; charset=utf-8',
+      });
+      response.end(`${text}\n`);
+      proc.out(
+        `${new Date(wallClock(proc)).toISOString()} ${request.headers.host ?? ''} ${request.socket.remoteAddress}:${request.socket.remotePort} "${request.method} ${request.url} HTTP/1.1" ${status} ${text.length + 1} "${request.headers['user-agent'] ?? ''}"\n`,
+      );
+    });
+    proc.out(`${new Date(wallClock(proc)).toISOString()} [INFO] server is listening on :${port}\n`);
+  });
 };
 
 export const whoami: Program = (args, proc) => {
-  const options = getopt(args, { short: '', long: ['port:', 'name:'], singleDashLong: true });
-  return serve(proc, 'whoami', (stack) =>
-    serveHttp(stack, Number(options.last('port') ?? 80), (request, response) => {
-      const addresses = [...proc.ns.devices.values()].flatMap((d) =>
-        d.addrs.map((a) => `IP: ${formatIpv4(a.addr)}`),
-      );
-      const headers = Object.entries(request.headers).map(([k, v]) => `${k}: ${v}`);
-      response.end(
-        [
-          `Hostname: ${proc.hostname}`,
-          ...addresses,
-          `RemoteAddr: ${request.socket.remoteAddress}:${request.socket.remotePort}`,
-          `${request.method} ${request.url} HTTP/1.1`,
-          ...headers,
-          '',
-        ].join('\n'),
-      );
-    }),
-  );
+  const options = getopt(args, {
+    short: '',
+    long: ['port:', 'name:', 'verbose', 'cert:', 'key:'],
+    singleDashLong: true,
+  });
+  const port = Number(options.last('port') ?? proc.env['WHOAMI_PORT_NUMBER'] ?? 80);
+  const name = options.last('name') ?? proc.env['WHOAMI_NAME'];
+  return serve(proc, 'whoami', async (stack) => {
+    await serveHttp(stack, port, async (request, response) => {
+      const path = request.url?.split('?')[0];
+      if (path === '/health') response.end();
+      else if (path === '/bench') response.end('1');
+      else if (path === '/api')
+        response.setHeader('Content-Type', 'application/json').end(whoamiJson(proc, request, name));
+      else
+        response
+          .setHeader('Content-Type', 'text/plain; charset=utf-8')
+          .end(await whoamiText(proc, request, name));
+    });
+    proc.out(`Starting up on port ${port}\n`);
+  });
 };
 
-export interface ServedPort {
-  readonly port: number;
-  readonly protocol: 'TCP' | 'UDP' | 'SCTP';
+const addresses = (proc: Process): string[] =>
+  [...proc.ns.devices.values()].flatMap((d) => d.addrs.map((a) => formatIpv4(a.addr)));
+
+/** Header names as Go's net/http spells them. */
+const canonical = (name: string): string =>
+  name.replace(/(^|-)([a-z])/g, (_, dash: string, c: string) => dash + c.toUpperCase());
+
+async function whoamiText(
+  proc: Process,
+  request: IncomingMessage,
+  name: string | undefined,
+): Promise<string> {
+  const { headers, socket, method, url, httpVersion } = request;
+  const lines = [
+    ...(name === undefined ? [] : [`Name: ${name}`]),
+    `Hostname: ${proc.hostname}`,
+    ...addresses(proc).map((addr) => `IP: ${addr}`),
+    `RemoteAddr: ${socket.remoteAddress}:${socket.remotePort}`,
+    `${method} ${url} HTTP/${httpVersion}`,
+    `Host: ${headers.host ?? ''}`,
+    ...Object.entries(headers)
+      .filter(([key]) => key !== 'host' && key !== 'content-length' && key !== 'connection')
+      .map(([key, value]) => [canonical(key), value] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, value]) => `${key}: ${value}`),
+  ];
+  return `${lines.join('\n')}\n\n${(await bodyOf(request)).toString('latin1')}`;
 }
 
-/** What an image that nobody knows does: its containerPorts answer with the hostname, over HTTP or as UDP echo. */
-export const anyServer =
-  (ports: readonly ServedPort[]): Program =>
-  (_, proc) =>
-    serve(proc, 'server', async (stack) => {
-      for (const { port, protocol } of ports) {
-        if (protocol === 'TCP')
-          await serveHttp(stack, port, (_request, response) => {
-            response.end(`${proc.hostname}\n`);
-          });
-        else if (protocol === 'UDP') {
-          const socket = createSocket(stack);
-          socket.on('message', (data: Buffer, from: RemoteInfo) =>
-            socket.send(data, { port: from.port, address: from.address }),
-          );
-          await new Promise<void>((resolve, reject) => {
-            socket.once('error', reject);
-            socket.bind({ port }, () => resolve());
-          });
-        }
-      }
-    });
+function whoamiJson(
+  proc: Process,
+  { headers, socket, method, url }: IncomingMessage,
+  name: string | undefined,
+): string {
+  return `${JSON.stringify({
+    hostname: proc.hostname,
+    ip: addresses(proc),
+    headers: Object.fromEntries(
+      Object.entries(headers)
+        .filter(([key]) => key !== 'host')
+        .map(([key, value]) => [canonical(key), [value]]),
+    ),
+    url,
+    host: headers.host,
+    method,
+    ...(name === undefined ? {} : { name }),
+    remoteAddr: `${socket.remoteAddress}:${socket.remotePort}`,
+  })}\n`;
+}

@@ -2,31 +2,55 @@
 import { Killed, type Signal, waitFor } from '../process.ts';
 import { PROGRAMS } from '../programs.ts';
 import { runScript } from './bash.ts';
-import { hostCalls } from './host.ts';
+import { type HostCalls, hostCalls } from './host.ts';
 import type { Shell } from './shell.ts';
 
-/** `hold` stops virtual time while the shell is being loaded. */
+/** Calls in which a script waits for the cluster; in all others it is at work itself. */
+const WAITING: ReadonlySet<string> = new Set([
+  'sleep',
+  'run',
+  'stdin',
+  'input',
+  'waitJob',
+] satisfies (keyof HostCalls)[]);
+
+/**
+ * `hold` stops virtual time, until what it returns is called: while a script computes or loads what it needs, no time passes for it
+ * on the cluster's clock.
+ */
 export function directShell(hold: () => () => void): Shell {
-  const load = async () => {
-    const release = hold();
-    try {
-      return await import('just-bash');
-    } finally {
-      release();
-    }
-  };
   return {
     run(request) {
-      const { script, env, cwd, signal } = request;
+      const { task, env, cwd, signal, stdin, tty } = request;
       return waitFor(request, (resolve, reject) => {
-        runScript(load, hostCalls(request), {
-          script,
+        const options = {
+          task,
           env,
           cwd,
           programs: Object.keys(PROGRAMS),
-          hasStdin: request.stdin !== undefined,
-        }).then(resolve, (error) => reject(signal.aborted ? new Killed(signal.reason as Signal) : error));
-        return () => {};
+          hasStdin: stdin !== undefined,
+          tty: tty !== undefined,
+        };
+        let release = hold();
+        const calls = Object.fromEntries(
+          Object.entries(hostCalls(request)).map(([name, call]) => [
+            name,
+            WAITING.has(name)
+              ? async (...args: readonly unknown[]) => {
+                  release();
+                  try {
+                    return await (call as (...args: readonly unknown[]) => Promise<unknown>)(...args);
+                  } finally {
+                    if (!signal.aborted) release = hold();
+                  }
+                }
+              : call,
+          ]),
+        ) as HostCalls;
+        runScript(() => import('just-bash'), calls, options, signal)
+          .finally(() => release())
+          .then(resolve, (error) => reject(signal.aborted ? new Killed(signal.reason as Signal) : error));
+        return () => release();
       });
     },
     stop() {},

@@ -6,6 +6,7 @@ import type { FromWorker, ToWorker } from '../shell/worker.ts';
 
 const port = parentPort!;
 const pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+const aborters = new Map<number, AbortController>();
 let nextCall = 1;
 
 const callsOf = (run: number): HostCalls =>
@@ -20,22 +21,23 @@ const callsOf = (run: number): HostCalls =>
         }),
   });
 
+function answered({ reply, value, error }: Extract<ToWorker, { readonly reply: number }>): void {
+  const call = pending.get(reply);
+  pending.delete(reply);
+  if (error === undefined) call?.resolve(value);
+  else call?.reject(Object.assign(new Error(`${error.code}: ${error.message}`), { code: error.code }));
+}
+
 port.on('message', (message: ToWorker) => {
-  if ('reply' in message) {
-    const call = pending.get(message.reply);
-    pending.delete(message.reply);
-    if (message.error === undefined) call?.resolve(message.value);
-    else
-      call?.reject(
-        Object.assign(new Error(`${message.error.code}: ${message.error.message}`), {
-          code: message.error.code,
-        }),
-      );
-    return;
-  }
+  if ('reply' in message) return answered(message);
+  if ('kill' in message) return aborters.get(message.run)?.abort();
   const { run, options } = message;
-  runScript(() => import('just-bash'), callsOf(run), options).then(
-    (result) => port.postMessage({ run, result } satisfies FromWorker),
-    (error: Error) => port.postMessage({ run, failed: error.stack ?? error.message } satisfies FromWorker),
-  );
+  const aborter = new AbortController();
+  aborters.set(run, aborter);
+  runScript(() => import('just-bash'), callsOf(run), options, aborter.signal)
+    .then(
+      (exit) => port.postMessage({ run, exit } satisfies FromWorker),
+      (error: Error) => port.postMessage({ run, failed: error.stack ?? error.message } satisfies FromWorker),
+    )
+    .finally(() => aborters.delete(run));
 });
