@@ -4,7 +4,7 @@
 import { createServer, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { ObjectStore } from '../store/store.ts';
-import { createAuthenticator } from './auth/authenticate.ts';
+import { createAuthenticator, tokenUser } from './auth/authenticate.ts';
 import type { Pki } from './auth/pki.ts';
 import { TokenSigner } from './auth/token.ts';
 import { Catalogue } from './catalogue.ts';
@@ -48,24 +48,26 @@ export class ApiServer {
       chance: new Chance(options.seed, store.revision),
       catalogue: this.catalogue,
     });
+    const signer = options.pki === undefined ? undefined : new TokenSigner(options.pki.serviceAccountKey);
+    const credentials = { tokens: options.tokens, signer, store, clock };
     this.#watches = new WatchHub(store, clock);
     const resources = new ResourceHandler({
       registry: this.registry,
       catalogue: this.catalogue,
       watches: this.#watches,
-      subresources: new Subresources(this.registry),
+      subresources: new Subresources({
+        registry: this.registry,
+        signer,
+        userOf: (token) => tokenUser(token, credentials),
+        streams: async () => false,
+      }),
     });
     const handler = createHandler({
       resources,
       discovery: new Discovery(this.catalogue),
       openapi: new OpenApi(this.catalogue),
       version: versionInfo(options.kubernetesVersion ?? '1.32'),
-      authenticate: createAuthenticator({
-        tokens: options.tokens,
-        signer: options.pki === undefined ? undefined : new TokenSigner(options.pki.serviceAccountKey),
-        store,
-        clock,
-      }),
+      authenticate: createAuthenticator(credentials),
     });
     // Timeouts of node:http run on the host's clock; a virtual cluster's requests take none of that time.
     this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 }, handler);

@@ -19,10 +19,13 @@ export interface AuthenticatorOptions {
 /** undefined: credentials were given and are wrong. */
 export type Authenticator = (req: IncomingMessage) => User | undefined;
 
+export const tokenUser = (token: string, options: AuthenticatorOptions): User | undefined =>
+  options.tokens.get(token) ?? serviceAccount(token, options);
+
 export function createAuthenticator(options: AuthenticatorOptions): Authenticator {
   return (req) => {
     const token = /^Bearer\s+(\S+)$/i.exec(req.headers.authorization ?? '')?.[1] ?? webSocketToken(req);
-    if (token !== undefined) return options.tokens.get(token) ?? serviceAccount(token, options);
+    if (token !== undefined) return tokenUser(token, options);
     if (req.headers.authorization !== undefined && req.headers.authorization !== '') return undefined;
     return certificateUser(req) ?? ANONYMOUS;
   };

@@ -3,7 +3,7 @@
 import type { Catalogue } from '../catalogue.ts';
 import { copy, type Fields, fieldsOf, textOf } from '../fields.ts';
 import { applyPatch, PATCH_TYPES } from '../patch/patch.ts';
-import type { DeleteOptions, Registry, Target, WriteOptions } from '../registry.ts';
+import type { DeleteOptions, Registry, Target } from '../registry.ts';
 import type { ResourcePath } from '../request-info.ts';
 import { type ResourceInfo, storageName } from '../resources/resource.ts';
 import {
@@ -22,6 +22,7 @@ import { page, parseSelection, selects } from './listing.ts';
 import { type Shape, shapeFor } from './shape.ts';
 import type { Subresources } from './subresources.ts';
 import type { WatchHub } from './watch.ts';
+import { writeOptions } from './write-options.ts';
 
 export interface ResourceHandlerOptions {
   readonly registry: Registry;
@@ -50,8 +51,7 @@ export class ResourceHandler {
     if (!info.namespaced && path.namespace !== undefined) throw noSuchPath();
     if (path.name === undefined) return this.#collection(exchange, info, path.namespace);
     const target: Target = { info, namespace: path.namespace, name: path.name };
-    if (path.subresource !== undefined)
-      return this.#subresources.handle(exchange, target, path.subresource, path.rest);
+    if (path.subresource !== undefined) return this.#subresources.handle(exchange, target, path.subresource);
     return this.#object(exchange, target);
   }
 
@@ -136,9 +136,11 @@ export class ResourceHandler {
     if (info.namespaced && namespace === undefined && info.verbs.includes('list')) throw methodNotAllowed();
     const body = await decodeBody(exchange, info);
     const options = writeOptions(exchange);
-    const special = this.#subresources.createOnly(exchange, info, namespace, body, options);
+    const special = info.verbs.includes('list')
+      ? undefined
+      : await this.#subresources.createOnly(exchange, info, namespace, body);
     if (special !== undefined) {
-      exchange.json(201, await special);
+      exchange.json(201, special);
       return;
     }
     supports(info, 'create');
@@ -239,35 +241,6 @@ function checkListRevision(exchange: Exchange, current: number): void {
       retryAfterSeconds: 1,
     });
 }
-
-export function writeOptions(exchange: Exchange): WriteOptions {
-  const dryRun = exchange.query.getAll('dryRun');
-  for (const value of dryRun)
-    if (value !== 'All')
-      throw new StatusError(
-        422,
-        'Invalid',
-        `dryRun: Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
-        {
-          causes: [
-            {
-              reason: 'FieldValueNotSupported',
-              message: `Unsupported value: ${JSON.stringify(value)}: supported values: "All"`,
-              field: 'dryRun',
-            },
-          ],
-        },
-      );
-  return {
-    dryRun: dryRun.length > 0,
-    fieldManager: exchange.query.get('fieldManager') || managerOf(exchange.req.headers['user-agent']),
-    warn: (text) => exchange.warn(text),
-  };
-}
-
-/** Who writes, when a request does not say: the user agent up to its first slash; managerOrUserAgent. */
-export const managerOf = (userAgent: string | undefined): string =>
-  (userAgent ?? 'unknown').split('/')[0]!.slice(0, 128);
 
 export async function deleteOptions(exchange: Exchange): Promise<DeleteOptions> {
   const body = await readBody(exchange.req);

@@ -25,6 +25,8 @@ const OPERATIONS_LIMIT = 10_000;
 export interface PatchOptions extends WriteOptions {
   readonly force?: boolean;
   readonly fieldValidation?: string | undefined;
+  /** What becomes of the patched object, where a subresource takes only a part of it. */
+  readonly change?: (patched: Fields, latest: KubeObject) => Fields;
 }
 
 export interface Patched {
@@ -48,7 +50,7 @@ export async function applyPatch(
     (latest) => {
       const next = copy(change(latest)) as Fields;
       readAs(next, info, fieldValidationOf(options.fieldValidation), warn);
-      return next;
+      return options.change === undefined ? next : options.change(next, latest);
     },
     options,
   );
