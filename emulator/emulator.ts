@@ -101,7 +101,7 @@ export async function startEmulator(
       }),
       lifetime: background === undefined ? 'foreground' : 'background',
       ...(background === undefined
-        ? foregroundLogs()
+        ? foregroundLogs(spec)
         : {
             run: new RunDirectory(join(background.folder, 'run')),
             orphanTimeout: background.orphanTimeout,
@@ -198,11 +198,12 @@ function placementOf(spec: ClusterSpec, world: InlineWorld | undefined): Placeme
 }
 
 /** A foreground run keeps no logs, unless a folder is named for them: PODWIRE_LOGS. */
-function foregroundLogs() {
+function foregroundLogs({ placement }: ClusterSpec) {
   const folder = process.env['PODWIRE_LOGS'];
-  return folder === undefined || folder === ''
-    ? { logLevel: 'warn' as const }
-    : { logFile: (name: string) => join(folder, `${name}.log`) };
+  if (folder !== undefined && folder !== '')
+    return { logFile: (name: string) => join(folder, `${name}.log`) };
+  // A process's last words are kept for its supervisor; those of a thread would be ours.
+  return { logLevel: placement === 'process' ? ('warn' as const) : ('silent' as const) };
 }
 
 /** A bundle beside this one; seen from the sources, in dist/. */
