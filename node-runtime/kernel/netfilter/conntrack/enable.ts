@@ -17,6 +17,7 @@ import type { Netns } from '../../netns/netns.ts';
 import { perNet } from '../../netns/per-net.ts';
 import * as ip from '../../wire/ipv4.ts';
 import { type Conntrack, conntrack } from './conntrack.ts';
+import { ctAttach } from './of-skb.ts';
 
 /** ipv4_conntrack_defrag: conntrack sees whole packets only. */
 const defrag: HookFn = (skb, state: HookState) => {
@@ -40,6 +41,7 @@ const users = perNet('conntrack-users', (ns) => new Users(conntrack(ns)));
 export function conntrackGet(ns: Netns): void {
   const u = users(ns);
   if (u.count++ > 0) return;
+  ns.kernel.ctAttach = ctAttach;
   for (const hook of [NF_INET_PRE_ROUTING, NF_INET_LOCAL_OUT] as const) {
     ns.hooks.register(hook, NF_IP_PRI_CONNTRACK_DEFRAG, defrag);
     ns.hooks.register(hook, NF_IP_PRI_CONNTRACK, u.in);

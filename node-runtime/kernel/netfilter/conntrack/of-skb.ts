@@ -1,7 +1,16 @@
 // A packet's connection, for those who only have the skb: nf_ct_get.
 import type { Skb } from '../../skb/skb.ts';
 import { Conntrack } from './conntrack.ts';
-import { IP_CT_UNTRACKED, infoOf, MARK, slotOf } from './entry.ts';
+import {
+  dirOf,
+  INFO_BITS,
+  IP_CT_RELATED,
+  IP_CT_RELATED_REPLY,
+  IP_CT_UNTRACKED,
+  infoOf,
+  MARK,
+  slotOf,
+} from './entry.ts';
 
 /** The table that tracks the packet; undefined for an untracked or invalid one. */
 export function ctOf(skb: Skb): Conntrack | undefined {
@@ -26,4 +35,13 @@ export function setConnMark(skb: Skb, mark: number): void {
   if (words[at] === (mark | 0)) return;
   words[at] = mark | 0;
   ct.event(slot, 'update');
+}
+
+/** nf_conntrack_attach: an answer belongs to the connection of what it is about, going the other way. */
+export function ctAttach(skb: Skb, about: Skb): void {
+  const ct = ctOf(about);
+  if (ct === undefined) return;
+  const info = dirOf(about.ctinfo) === 0 ? IP_CT_RELATED_REPLY : IP_CT_RELATED;
+  skb.ct = ct;
+  skb.ctinfo = (slotOf(about.ctinfo) << INFO_BITS) | info;
 }

@@ -48,17 +48,11 @@ export function execute(edit: Edit, c: Command): string {
       const append = c.op === 'append';
       if (!append && c.number > chain.rules.length + 1)
         throw new XtError('Index of insertion too big.', 1, 'name');
-      // Several addresses make several rules; inserted ones keep their order.
-      const at = append ? chain.rules.length : c.number - 1;
-      c.rules.forEach((spec, i) => {
-        edit.insert(
-          chain,
-          at + i,
-          spec,
-          append ? 'RULE_APPEND' : 'RULE_INSERT',
-          c.counters && { ...c.counters },
-        );
-      });
+      // Several addresses make several rules. Each is inserted at the same place, so the last comes first.
+      for (const spec of c.rules) {
+        const at = append ? chain.rules.length : c.number - 1;
+        edit.insert(chain, at, spec, append ? 'RULE_APPEND' : 'RULE_INSERT', c.counters && { ...c.counters });
+      }
       return '';
     }
     case 'delete': {

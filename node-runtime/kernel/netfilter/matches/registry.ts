@@ -10,6 +10,7 @@ import { type MultiportMatch, multiport } from './multiport.ts';
 import { type PhysdevMatch, physdev } from './physdev.ts';
 import { type SctpMatch, sctp, type UdpMatch, udp } from './ports.ts';
 import { type RecentMatch, recent } from './recent.ts';
+import { type SetMatch, set } from './set.ts';
 import {
   type LengthMatch,
   length,
@@ -40,6 +41,7 @@ export type MatchSpec =
   | PkttypeMatch
   | RecentMatch
   | SctpMatch
+  | SetMatch
   | StateMatch
   | StatisticMatch
   | TcpMatch
@@ -64,6 +66,7 @@ const EXTENSIONS: { readonly [N in MatchName]: MatchExtension<Extract<MatchSpec,
   pkttype,
   recent,
   sctp,
+  set,
   state,
   statistic,
   tcp,

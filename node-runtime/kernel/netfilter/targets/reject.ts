@@ -91,17 +91,9 @@ function sendReset(p: Packet): void {
   out.ipSummed = CHECKSUM_UNNECESSARY;
   out.trace = skb.trace;
   if (netns.sysctl.ipv4.fwmark_reflect !== 0) out.mark = skb.mark;
-  attach(p, out);
+  // The answer belongs to the connection that it ends, so NAT translates it back.
+  ctAttach(out, p.skb);
   netns.kernel.ipv4.localOut(out, netns);
-}
-
-/** nf_ct_attach: the answer belongs to the connection that it ends, so NAT translates it back. */
-function attach(p: Packet, out: Packet['skb']): void {
-  const ct = ctOf(p.skb);
-  if (ct === undefined) return;
-  const info = dirOf(p.skb.ctinfo) === 0 ? IP_CT_RELATED_REPLY : IP_CT_RELATED;
-  out.ct = ct;
-  out.ctinfo = (slotOf(p.skb.ctinfo) << INFO_BITS) | info;
 }
 
 export const reject: TargetExtension<RejectTarget> = {
