@@ -113,6 +113,8 @@ function sendError(
   const tos = icmp.isError(type) ? (ip.tos(offender.bytes, from) & TOS_MASK) | PRECEDENCE_CONTROL : 0;
   header(skb, at, src, dst, tos, sysctl.ipv4.ip_default_ttl);
   skb.dst = route;
+  // As icmp_glue_bits: NAT puts the error's addresses back even before the offender's connection is confirmed.
+  if (icmp.isError(type)) kernel.ctAttach?.(skb, offender);
   if (offender.trace !== 0) skb.trace = offender.trace | TRACE_REPLY;
   if (sysctl.ipv4.fwmark_reflect !== 0) skb.mark = offender.mark;
   net.icmp.OutMsgs++;

@@ -71,6 +71,11 @@ export class Kernel {
   rawDeliver: ((skb: Skb, ns: Netns) => boolean) | undefined = undefined;
   /** raw_icmp_error: told of each ICMP error about a packet of ours, arguments as InetProtocol.error. */
   rawError: NonNullable<InetProtocol['error']> | undefined = undefined;
+  /**
+   * nf_ct_attach: an answer made here (`skb`) belongs to the connection of the packet it is about, also while that is not
+   * confirmed yet. Set by conntrack when something asks for it.
+   */
+  ctAttach: ((skb: Skb, about: Skb) => void) | undefined = undefined;
   /** ping_rcv: gets each ICMP echo reply, `data` at the ICMP header, checksum verified. Takes the skb. */
   pingRcv: ((skb: Skb, ns: Netns) => void) | undefined = undefined;
   readonly namespaces = new Map<number, Netns>();

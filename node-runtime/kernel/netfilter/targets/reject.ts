@@ -6,8 +6,7 @@ import * as icmp from '../../wire/icmp.ts';
 import * as ip from '../../wire/ipv4.ts';
 import * as tcp from '../../wire/tcp.ts';
 import { Conntrack } from '../conntrack/conntrack.ts';
-import { dirOf, INFO_BITS, IP_CT_RELATED, IP_CT_RELATED_REPLY, slotOf } from '../conntrack/entry.ts';
-import { ctOf } from '../conntrack/of-skb.ts';
+import { ctAttach } from '../conntrack/of-skb.ts';
 import { type TargetExtension, XT_DROP, XT_STOLEN, XtError } from '../tables/extension.ts';
 import type { Packet } from '../tables/packet.ts';
 
