@@ -1,7 +1,7 @@
 // The emulator: store, API server, controllers and supervisor of one cluster, put together and taken apart again.
 
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -24,6 +24,7 @@ import { objectOperations } from './operations/objects.ts';
 import { traceOperations } from './operations/trace.ts';
 import type { ClusterSpec } from './protocol/cluster.ts';
 import type { InlineWorld } from './protocol/inline.ts';
+import { openJournal } from './store/journal.ts';
 import { MemoryStore } from './store/memory-store.ts';
 import type { MemberEvent } from './supervisor/member.ts';
 import { inlinePlacement, loadInline } from './supervisor/place-inline.ts';
@@ -58,11 +59,16 @@ export async function startEmulator(
   };
   try {
     signal?.throwIfAborted();
-    const token = randomBytes(24).toString('base64url');
+    // Nodes that are adopted go on with the token they have.
+    const token =
+      background === undefined ? randomBytes(24).toString('base64url') : keptToken(background.folder);
     let api: ApiServer | undefined;
     const world = spec.placement === 'inline' ? inlineWorld(spec, () => api!) : undefined;
     const clock: Clock = world?.clock ?? hostClock();
-    const store = new MemoryStore();
+    const journal =
+      background === undefined ? undefined : openJournal(join(background.folder, 'store.jsonl'));
+    if (journal !== undefined) stops.push(() => journal.close());
+    const store = new MemoryStore(journal);
     api = new ApiServer({
       store,
       clock,
@@ -195,6 +201,13 @@ function placementOf(spec: ClusterSpec, world: InlineWorld | undefined): Placeme
   if (world !== undefined) return inlinePlacement(world);
   const entry = bundle('node.js');
   return spec.placement === 'thread' ? threadPlacement({ entry }) : processPlacement({ entry });
+}
+
+/** The API token of a background cluster, made once. */
+function keptToken(folder: string): string {
+  const file = join(folder, 'api-token');
+  if (!existsSync(file)) writeFileSync(file, randomBytes(24).toString('base64url'), { mode: 0o600 });
+  return readFileSync(file, 'utf8');
 }
 
 /** A foreground run keeps no logs, unless a folder is named for them: PODWIRE_LOGS. */

@@ -72,7 +72,6 @@ program
   .option('-c, --container <name>', 'which of its containers')
   .option('-i, --stdin', 'give it this standard input')
   .option('-t, --tty', 'give it a terminal')
-  .passThroughOptions()
   .action(async (pod: string, command: string[], options) =>
     exit((await import('./exec.ts')).exec(pod, command, options)),
   );
@@ -85,7 +84,6 @@ node
   .argument('<command...>')
   .addOption(name())
   .option('-i, --stdin', 'give it this standard input')
-  .passThroughOptions()
   .action(async (which: string, command: string[], options) =>
     exit((await import('./exec.ts')).exec(`node/${which}`, command, options)),
   );
@@ -197,7 +195,9 @@ function globals(): { color: string } {
 
 /** Ends the process with the code that a verb comes to; standard output is flushed first. */
 async function exit(verb: Promise<number>): Promise<void> {
-  process.exitCode = await verb;
+  const code = await verb;
+  // Not by running dry: what a verb left waiting (a step's sleep, when it was interrupted) is not waited for.
+  process.stdout.write('', () => process.stderr.write('', () => process.exit(code)));
 }
 
 interrupted();
