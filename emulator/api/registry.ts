@@ -10,6 +10,7 @@ import { copy, type Fields, fieldsOf, same, textOf } from './fields.ts';
 import { trackUpdate } from './managed/managers.ts';
 import { checkMeta } from './meta-validation.ts';
 import { apiVersionOf, type Realm, type ResourceInfo, storageName } from './resources/resource.ts';
+import { ServiceAddresses, serviceRange } from './resources/service-addresses.ts';
 import { definitionOf } from './schema/definitions.ts';
 import { alreadyExists, badRequest, conflict, invalid, notFound, OBJECT_MODIFIED } from './status-error.ts';
 import type { KubeObject } from './types/meta.ts';
@@ -47,6 +48,8 @@ export interface RegistryOptions {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly catalogue: Catalogue;
+  /** "10.96.0.0/12". */
+  readonly serviceCIDR: string;
   /** Called on the way into the store, inside the write: field ownership, admission. */
   readonly observe?: (
     next: Fields,
@@ -67,12 +70,14 @@ export class Registry {
   readonly clock: Clock;
   readonly chance: Chance;
   readonly catalogue: Catalogue;
+  readonly addresses: ServiceAddresses;
 
   constructor(options: RegistryOptions) {
     this.store = options.store;
     this.clock = options.clock;
     this.chance = options.chance;
     this.catalogue = options.catalogue;
+    this.addresses = new ServiceAddresses(serviceRange(options.serviceCIDR), this.store, this.chance);
   }
 
   get(target: Target): Stored {
@@ -357,6 +362,8 @@ export class Registry {
       store: this.store,
       clock: this.clock,
       chance: this.chance,
+      addresses: this.addresses,
+      dryRun: options.dryRun === true,
       warn: options.warn ?? (() => {}),
     };
   }

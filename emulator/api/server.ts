@@ -29,6 +29,8 @@ export interface ApiServerOptions {
   readonly tokens: ReadonlyMap<string, User>;
   /** For TLS, client certificates and service account tokens; without it connections are plain HTTP. */
   readonly pki?: Pki;
+  /** Where Services get their addresses: "10.96.0.0/12". */
+  readonly serviceCIDR?: string;
   /** What /version says: "1.32". */
   readonly kubernetesVersion?: string;
 }
@@ -47,6 +49,7 @@ export class ApiServer {
       clock,
       chance: new Chance(options.seed, store.revision),
       catalogue: this.catalogue,
+      serviceCIDR: options.serviceCIDR ?? '10.96.0.0/12',
     });
     const signer = options.pki === undefined ? undefined : new TokenSigner(options.pki.serviceAccountKey);
     const credentials = { tokens: options.tokens, signer, store, clock };

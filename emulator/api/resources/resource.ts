@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { Fields } from '../fields.ts';
 import type { FieldError } from '../status-error.ts';
 import type { TableDef } from '../table/columns.ts';
+import type { ServiceAddresses } from './service-addresses.ts';
 
 export type Verb = 'create' | 'delete' | 'deletecollection' | 'get' | 'list' | 'patch' | 'update' | 'watch';
 
@@ -53,6 +54,9 @@ export interface Realm {
   readonly store: ObjectStore;
   readonly clock: Clock;
   readonly chance: Chance;
+  readonly addresses: ServiceAddresses;
+  /** Nothing that is decided will be stored. */
+  readonly dryRun: boolean;
   /** Text for the Warning header of the request in hand. */
   warn(text: string): void;
 }

@@ -3,6 +3,7 @@
 import { namespaceStrategy, nodeStrategy } from './cluster-strategies.ts';
 import { podStrategy } from './pod-strategy.ts';
 import type { Strategy } from './resource.ts';
+import { serviceStrategy } from './service-strategy.ts';
 
 const stored: Strategy = {};
 const withStatus: Strategy = { status: true };
@@ -17,7 +18,7 @@ export const strategies: Readonly<Record<string, Strategy>> = {
   Node: nodeStrategy,
   Pod: podStrategy,
   Secret: { selectable: ['type'] },
-  Service: withStatus,
+  Service: serviceStrategy,
   EndpointSlice: { generation: true },
   Deployment: withSpec,
   ReplicaSet: { ...withSpec, selectable: ['status.replicas'] },
