@@ -50,7 +50,9 @@ describe.runIf(canRun('tshark', missing('tshark')))('captures of a cluster', () 
         await cluster.apply(`${POD('a', 'n1')}---\n${POD('b', 'n2')}`);
         await cluster.ready('pod/a', 'pod/b');
         const b = await cluster.address('pod/b');
-        const capture = await cluster.capture(['pod/a', 'node/n1/cni0', 'node/n1/eth0', 'node/n2/eth0']);
+        // A file each: in one file Wireshark would take the same segment at two places for two segments.
+        const places = ['pod/a', 'node/n1/cni0', 'node/n1/eth0', 'node/n2/eth0'];
+        const captures = await Promise.all(places.map((place) => cluster.capture([place])));
         const before = await cluster.node('n1').stats();
         await cluster.exec('pod/a', ['ping', '-c', '3', '-i', '0.01', b]);
         await cluster.exec('pod/a', ['ping', '-c', '1', '-s', '3000', b]);
@@ -62,23 +64,26 @@ describe.runIf(canRun('tshark', missing('tshark')))('captures of a cluster', () 
         ]);
         expect(stdout).toHaveLength(5000);
         const after = await cluster.node('n1').stats();
-        const file = join(folder, `${backend}.pcapng`);
-        writeFileSync(file, await capture.stop());
-
-        expect(tshark(file, BAD)).toEqual([]);
+        const files: string[] = [];
+        for (const [i, capture] of captures.entries()) {
+          const file = join(folder, `${backend}-${i}.pcapng`);
+          writeFileSync(file, await capture.stop());
+          files.push(file);
+          expect(tshark(file, BAD), places[i]).toEqual([]);
+        }
+        const [pod, , nic] = files as [string, string, string, string];
         // A whole 5,000 bytes went as a super-segment; what a capture shows are the frames it is cut to.
-        expect(tshark(file, 'frame.interface_name == "node/n1/eth0" && frame.len > 1514')).toEqual([]);
-        expect(tshark(file, 'http.request').length).toBeGreaterThan(0);
-        expect(tshark(file, 'ip.flags.mf == 1').length).toBeGreaterThan(0);
+        expect(tshark(nic, 'frame.len > 1514')).toEqual([]);
+        expect(tshark(pod, 'http.request').length).toBeGreaterThan(0);
+        expect(tshark(pod, 'ip.flags.mf == 1').length).toBeGreaterThan(0);
         if (backend === 'vxlan') {
-          const eth0 = 'frame.interface_name == "node/n1/eth0"';
-          const inner = tshark(file, `${eth0} && vxlan.vni == 1`).length;
+          const inner = tshark(nic, 'vxlan.vni == 1').length;
           const count = (s: typeof before, side: 'tx' | 'rx') => {
             const dev = s.devices.find((d) => d.netns === 'host' && d.dev === 'flannel.1')!;
             return side === 'tx' ? dev.txPackets : dev.rxPackets;
           };
           expect(inner).toBeGreaterThan(0);
-          expect(tshark(file, `${eth0} && vxlan && vxlan.vni != 1`)).toEqual([]);
+          expect(tshark(nic, 'vxlan && vxlan.vni != 1')).toEqual([]);
           // A device counts a super-segment once, the capture its frames: never fewer.
           const counted = count(after, 'tx') - count(before, 'tx') + count(after, 'rx') - count(before, 'rx');
           expect(inner).toBeGreaterThanOrEqual(counted);
