@@ -1,6 +1,6 @@
 // Holds the directions in which rooms may import one another (docs/architecture.md). A file that needs to break one is
 // in the wrong room.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { expect, it } from 'vitest';
 
@@ -96,7 +96,7 @@ function fault(from: string, to: string): string | undefined {
 
 it('imports point down', () => {
   const faults: string[] = [];
-  for (const dir of ROOTS)
+  for (const dir of ROOTS.filter((d) => existsSync(join(root, d))))
     for (const file of sources(dir)) {
       if (/\.test\.tsx?$/.test(file) || /\/testing\/|test-kit\.ts$/.test(file)) continue;
       for (const to of imports(file)) {
