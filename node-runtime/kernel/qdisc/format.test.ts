@@ -24,9 +24,7 @@ describe('as tc prints (iproute2 6.1)', () => {
     [100_000, '100000b'],
     [1_048_576, '1Mb'],
     [1_050_000, '1050000b'],
-  ])('size %d: %s', (bytes, text) => {
-    expect(formatSize(bytes)).toBe(text);
-  });
+  ])('size %d: %s', (bytes, text) => expect(formatSize(bytes)).toBe(text));
 
   it.each([
     [20, '20ms'],
