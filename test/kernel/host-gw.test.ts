@@ -22,59 +22,107 @@ lab('hgw', HOST_GW, [
   {
     name: 'cold ping across nodes: ARP on the pod’s link',
     run: watching('a', 'eth0', arpBoth, ping('a', '10.244.2.2')),
-    fact: '',
+    fact: 'reply ttl 62 | who-has 10.244.1.1 | is-at 10.244.1.1 unicast',
   },
   {
     name: 'cold ping to the other pod of that node: ARP on the underlay',
     run: watching('n1', 'eth0', arpBoth, ping('a', '10.244.2.3')),
-    fact: '',
+    fact: 'reply ttl 62',
   },
-  { name: 'same bridge', run: ping('a', '10.244.1.3'), fact: '' },
-  { name: 'own bridge', run: ping('a', '10.244.1.1'), fact: '' },
-  { name: 'own node', run: ping('a', '192.168.100.11'), fact: '' },
-  { name: 'other node', run: ping('a', '192.168.100.12'), fact: '' },
-  { name: 'pod on the other node', run: ping('a', '10.244.2.2'), fact: '' },
-  { name: 'node to remote pod', run: ping('n1', '10.244.2.2'), fact: '' },
-  { name: 'hops to a remote pod', run: traceroute('a', '10.244.2.2'), fact: '' },
-  { name: 'hops to the other node', run: traceroute('a', '192.168.100.12'), fact: '' },
-  { name: 'hops outside', run: traceroute('a', '203.0.113.10'), fact: '' },
+  { name: 'same bridge', run: ping('a', '10.244.1.3'), fact: 'reply ttl 64' },
+  { name: 'own bridge', run: ping('a', '10.244.1.1'), fact: 'reply ttl 64' },
+  { name: 'own node', run: ping('a', '192.168.100.11'), fact: 'reply ttl 64' },
+  { name: 'other node', run: ping('a', '192.168.100.12'), fact: 'reply ttl 63' },
+  { name: 'pod on the other node', run: ping('a', '10.244.2.2'), fact: 'reply ttl 62' },
+  { name: 'node to remote pod', run: ping('n1', '10.244.2.2'), fact: 'reply ttl 63' },
+  {
+    name: 'hops to a remote pod',
+    run: traceroute('a', '10.244.2.2'),
+    fact: '10.244.1.1 192.168.100.12 10.244.2.2',
+  },
+  {
+    name: 'hops to the other node',
+    run: traceroute('a', '192.168.100.12'),
+    fact: '10.244.1.1 192.168.100.12',
+  },
+  {
+    name: 'hops outside',
+    run: traceroute('a', '203.0.113.10'),
+    fact: '10.244.1.1 192.168.100.1 203.0.113.10',
+  },
   {
     name: 'UDP across nodes: source and TTL seen',
     run: udp('a', '10.244.2.2', 5000, { server: 'c' }),
-    fact: '',
+    fact: 'seen from 10.244.1.2 ttl 62 len 64, answered',
   },
-  { name: 'UDP outside: masqueraded', run: udp('a', '203.0.113.10', 5000, { server: 'outside' }), fact: '' },
-  { name: 'UDP from a node to a remote pod', run: udp('n1', '10.244.2.2', 5000, { server: 'c' }), fact: '' },
-  { name: 'TCP across nodes', run: tcp('a', '10.244.2.2', 80, { server: 'c' }), fact: '' },
-  { name: 'TCP outside', run: tcp('a', '203.0.113.10', 80, { server: 'outside' }), fact: '' },
-  { name: 'closed UDP port', run: udp('a', '10.244.2.2', 5001), fact: '' },
-  { name: 'closed TCP port', run: tcp('a', '10.244.2.2', 81), fact: '' },
-  { name: 'an unknown protocol', run: errorInFull('a', '10.244.2.2', { proto: 200 }), fact: '' },
-  { name: 'TTL 1', run: errorInFull('a', '10.244.2.2', { ttl: 1 }), fact: '' },
+  {
+    name: 'UDP outside: masqueraded',
+    run: udp('a', '203.0.113.10', 5000, { server: 'outside' }),
+    fact: 'seen from 192.168.100.11 ttl 62 len 64, answered',
+  },
+  {
+    name: 'UDP from a node to a remote pod',
+    run: udp('n1', '10.244.2.2', 5000, { server: 'c' }),
+    fact: 'seen from 192.168.100.11 ttl 63 len 64, answered',
+  },
+  {
+    name: 'TCP across nodes',
+    run: tcp('a', '10.244.2.2', 80, { server: 'c' }),
+    fact: 'seen from 10.244.1.2, connected',
+  },
+  {
+    name: 'TCP outside',
+    run: tcp('a', '203.0.113.10', 80, { server: 'outside' }),
+    fact: 'seen from 192.168.100.11, connected',
+  },
+  { name: 'closed UDP port', run: udp('a', '10.244.2.2', 5001), fact: 'ECONNREFUSED' },
+  { name: 'closed TCP port', run: tcp('a', '10.244.2.2', 81), fact: 'ECONNREFUSED' },
+  {
+    name: 'an unknown protocol',
+    run: errorInFull('a', '10.244.2.2', { proto: 200 }),
+    fact: '3/2 from 10.244.2.2: ttl 62 tos 192 len 112, quotes ttl 62 src 10.244.1.2, after 0 s',
+  },
+  {
+    name: 'TTL 1',
+    run: errorInFull('a', '10.244.2.2', { ttl: 1 }),
+    fact: '11/0 from 10.244.1.1: ttl 64 tos 192 len 112, quotes ttl 1 src 10.244.1.2, after 0 s',
+  },
   {
     name: 'TTL 2, 1500 bytes, TOS 0x10',
     run: errorInFull('a', '10.244.2.2', { ttl: 2, size: 1500, tos: 0x10 }),
-    fact: '',
+    fact: '11/0 from 192.168.100.12: ttl 63 tos 208 len 576, quotes ttl 1 src 10.244.1.2, after 0 s',
   },
   {
     name: 'dead pod on the other node',
     run: watching('n2', 'cni0', arpAsks, errorInFull('a', '10.244.2.77', DEAD)),
-    fact: '',
+    fact: '3/1 from 192.168.100.12: ttl 63 tos 192 len 112, quotes ttl 62 src 10.244.1.2, after 3 s | who-has 10.244.2.77 | who-has 10.244.2.77 | who-has 10.244.2.77',
   },
   {
     name: 'dead pod on the own subnet',
     run: watching('a', 'eth0', arpAsks, errorInFull('a', '10.244.1.77', DEAD)),
-    fact: '',
+    fact: '3/1 from 10.244.1.2: ttl 64 tos 192 len 112, quotes ttl 64 src 10.244.1.2, after 3 s | who-has 10.244.1.77 | who-has 10.244.1.77 | who-has 10.244.1.77',
   },
-  { name: 'dead node', run: errorInFull('a', '10.244.3.2', DEAD), fact: '' },
-  { name: 'UDP to a dead pod', run: udp('a', '10.244.2.78', 5000, DEAD), fact: '' },
-  { name: 'TCP to a dead address on the own subnet', run: tcp('a', '10.244.1.78', 80, DEAD), fact: '' },
+  {
+    name: 'dead node',
+    run: errorInFull('a', '10.244.3.2', DEAD),
+    fact: '3/1 from 10.244.1.1: ttl 64 tos 192 len 112, quotes ttl 63 src 10.244.1.2, after 3 s',
+  },
+  { name: 'UDP to a dead pod', run: udp('a', '10.244.2.78', 5000, DEAD), fact: 'nothing' },
+  {
+    name: 'TCP to a dead address on the own subnet',
+    run: tcp('a', '10.244.1.78', 80, DEAD),
+    fact: 'EHOSTUNREACH, after 3 s',
+  },
   {
     name: 'an unleased pod address leaves by the default route, unmasqueraded',
     run: udp('a', '10.244.9.9', 5000),
-    fact: '',
+    fact: 'nothing',
   },
-  { name: 'no route at the router', run: errorInFull('a', '8.8.8.8'), fact: '' },
+  {
+    name: 'no route at the router',
+    run: errorInFull('a', '8.8.8.8'),
+    fact: '3/0 from 192.168.100.1: ttl 63 tos 192 len 112, quotes ttl 63 src 10.244.1.2, after 0 s',
+  },
   {
     name: 'no route at the node',
     run: during(
@@ -82,7 +130,7 @@ lab('hgw', HOST_GW, [
       ['n1: ip route add default via 192.168.100.1'],
       errorInFull('a', '8.8.8.8'),
     ),
-    fact: '',
+    fact: '3/0 from 10.244.1.1: ttl 64 tos 192 len 112, quotes ttl 64 src 10.244.1.2, after 0 s',
   },
   {
     name: 'no route in the pod',
@@ -91,9 +139,16 @@ lab('hgw', HOST_GW, [
       ['a: ip route add default via 10.244.1.1'],
       inTurn(ping('a', '8.8.8.8'), udp('a', '8.8.8.8', 53)),
     ),
-    fact: '',
+    fact: 'ENETUNREACH | ENETUNREACH',
   },
-  ...(['unreachable', 'prohibit', 'blackhole', 'throw'] as const).map((type) => ({
+  ...(
+    [
+      ['unreachable', '3/1 from 10.244.1.1 | EHOSTUNREACH | nothing'],
+      ['prohibit', '3/13 from 10.244.1.1 | EACCES | EHOSTUNREACH'],
+      ['blackhole', 'nothing | EINVAL | nothing'],
+      ['throw', '3/0 from 10.244.1.1 | ENETUNREACH | nothing'],
+    ] as const
+  ).map(([type, fact]) => ({
     name: `a route of type ${type} on the node and in the pod`,
     run: during(
       [`n1: ip route add ${type} 10.99.0.0/16`, `a: ip route add ${type} 10.98.0.0/16`],
@@ -104,7 +159,7 @@ lab('hgw', HOST_GW, [
         udp('a', '10.99.0.2', 53, { timeout: 500 }),
       ),
     ),
-    fact: '',
+    fact,
   })),
   {
     name: 'forwarding off on the other node',
@@ -113,26 +168,26 @@ lab('hgw', HOST_GW, [
       ['n2: sysctl -w net.ipv4.ip_forward=1'],
       ping('a', '10.244.2.2'),
     ),
-    fact: '',
+    fact: 'nothing',
   },
-  { name: 'echo to the subnet’s broadcast address', run: ping('a', '10.244.1.255'), fact: '' },
+  { name: 'echo to the subnet’s broadcast address', run: ping('a', '10.244.1.255'), fact: 'nothing' },
   {
     name: 'DF at the MTU and beyond it',
     run: inTurn(
       ping('a', '10.244.2.2', { df: true, size: 1500 }),
       ping('a', '10.244.2.2', { df: true, size: 1501 }),
     ),
-    fact: '',
+    fact: 'reply ttl 62 | EMSGSIZE',
   },
   {
     name: 'no DF beyond the MTU: fragments',
     run: watching('a', 'eth0', ipOut, ping('a', '10.244.2.2', { size: 4000 })),
-    fact: '',
+    fact: 'reply ttl 62 | 1500 frag 0+ ttl 64 | 1500 frag 1480+ | 1040 frag 2960',
   },
   {
     name: 'fragments cross conntrack and leave as they came',
     run: watching('n1', 'eth0', ipOut, ping('a', '10.244.2.2', { size: 4000 })),
-    fact: '',
+    fact: 'reply ttl 62 | 1500 frag 0+ ttl 63 | 1500 frag 1480+ | 1040 frag 2960',
   },
   {
     name: 'a smaller link beyond the node: frag needed, remembered by the sender',
@@ -147,7 +202,7 @@ lab('hgw', HOST_GW, [
         ping('b', '10.244.2.3', { df: true, size: 1401 }),
       ),
     ),
-    fact: '',
+    fact: '3/4 from 10.244.1.1 mtu 1400: ttl 64 tos 192 len 576, quotes ttl 64 src 10.244.1.2, after 0 s | EMSGSIZE | reply ttl 62 | reply ttl 62 | 1396 frag 0+ ttl 63 | 124 frag 1376 | 3/4 from 10.244.1.1 mtu 1400',
   },
   {
     name: 'a smaller link beyond the NAT: frag needed finds its way back',
@@ -160,7 +215,7 @@ lab('hgw', HOST_GW, [
         ping('a', '203.0.113.10', { df: true, size: 1280 }),
       ),
     ),
-    fact: '',
+    fact: '3/4 from 192.168.100.1 mtu 1280: ttl 63 tos 192 len 576, quotes ttl 63 src 10.244.1.2, after 0 s | EMSGSIZE | reply ttl 62',
   },
   {
     name: 'a route with an MTU of its own',
@@ -172,7 +227,7 @@ lab('hgw', HOST_GW, [
         watching('a', 'eth0', ipOut, ping('a', '10.244.2.2', { size: 1001 })),
       ),
     ),
-    fact: '',
+    fact: 'EMSGSIZE | reply ttl 62 | 996 frag 0+ ttl 64 | 25 frag 976',
   },
   {
     name: 'twenty expired packets: the limit on errors',
@@ -184,7 +239,7 @@ lab('hgw', HOST_GW, [
         flood('b', '10.244.2.2', 20, { timeout: 500 }),
       ),
     ),
-    fact: '',
+    fact: '6 of 20 | 20 of 20',
   },
   {
     name: 'strict rp_filter on a path that is symmetric',
@@ -193,7 +248,7 @@ lab('hgw', HOST_GW, [
       ['n2: sysctl -w net.ipv4.conf.all.rp_filter=0'],
       ping('a', '10.244.2.2'),
     ),
-    fact: '',
+    fact: 'reply ttl 62',
   },
   {
     name: 'rp_filter 0, 1, 2 where the source lies behind another device',
@@ -201,13 +256,13 @@ lab('hgw', HOST_GW, [
       [
         'n1: ip route add 10.77.0.0/24 via 10.244.1.2',
         'c: ip addr add 10.77.0.1/32 dev eth0',
-        'n1: iptables -t nat -I FLANNEL-POSTRTG -s 10.77.0.0/24 -j RETURN',
+        'n2: iptables -t nat -I FLANNEL-POSTRTG -s 10.77.0.0/24 -j RETURN',
       ],
       [
         'n1: ip route del 10.77.0.0/24',
         'c: ip addr del 10.77.0.1/32 dev eth0',
         'n1: sysctl -w net.ipv4.conf.all.rp_filter=0',
-        'n1: iptables -t nat -D FLANNEL-POSTRTG -s 10.77.0.0/24 -j RETURN',
+        'n2: iptables -t nat -D FLANNEL-POSTRTG -s 10.77.0.0/24 -j RETURN',
       ],
       inTurn(
         ...[0, 1, 2].map((level) =>
@@ -219,16 +274,28 @@ lab('hgw', HOST_GW, [
         ),
       ),
     ),
-    fact: '',
+    fact: 'nothing | 84 ttl 62 | 112 ttl 64 | 84 ttl 63 | nothing | nothing | 84 ttl 62 | 112 ttl 64 | 84 ttl 63',
   },
   {
     name: 'a redirect for a packet that goes back where it came from',
+    run: during(
+      [
+        'n1: ip route add 10.55.0.0/16 via 192.168.100.1',
+        'router: ip route add 10.55.0.0/16 via 192.168.100.12',
+      ],
+      ['n1: ip route del 10.55.0.0/16', 'router: ip route del 10.55.0.0/16'],
+      ping('n1', '10.55.0.1'),
+    ),
+    fact: '5/1 from 192.168.100.1',
+  },
+  {
+    name: 'no redirect where NAT is not done with the packet yet',
     run: during(
       ['a: ip route add 10.55.0.0/16 via 10.244.1.1', 'n1: ip route add 10.55.0.0/16 via 10.244.1.3'],
       ['a: ip route del 10.55.0.0/16', 'n1: ip route del 10.55.0.0/16'],
       ping('a', '10.55.0.1'),
     ),
-    fact: '',
+    fact: 'nothing',
   },
 ]);
 
