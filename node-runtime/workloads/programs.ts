@@ -3,6 +3,7 @@ import { curl } from './commands/curl.ts';
 import { ip } from './commands/ip.ts';
 import { nc } from './commands/nc.ts';
 import { ping } from './commands/ping.ts';
+import { traceroute } from './commands/traceroute.ts';
 import {
   arp,
   brctl,
@@ -20,6 +21,7 @@ import { wget } from './commands/wget.ts';
 import type { Program } from './process.ts';
 import { agnhost } from './programs/agnhost.ts';
 import { anyServer } from './programs/any-server.ts';
+import { iperf3 } from './programs/iperf3.ts';
 import { nginx } from './programs/nginx.ts';
 import { redis } from './programs/redis.ts';
 import { cat, date, echo, env, hostname, pause, sleep } from './programs/simple.ts';
@@ -41,6 +43,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   httpd,
   'httpd-foreground': apache,
   ip,
+  iperf3,
   iptables: iptablesCommand,
   'iptables-restore': iptablesRestoreCommand,
   'iptables-save': iptablesSaveCommand,
@@ -57,6 +60,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   sysctl,
   tc,
   timeout,
+  traceroute,
   wget,
   whoami,
 };

@@ -1,49 +1,16 @@
-// curl, as far as people test connectivity with it: its options, messages and exit codes (curl 7.88), over node:http on the
-// pod's sockets.
+// curl, as far as people test connectivity with it: output, messages and exit codes of 7.88, over node:http on the pod's sockets.
 import type { IncomingMessage } from 'node:http';
-import { formatIpv4 } from '../../kernel/wire/addr.ts';
+import type { Socket } from 'node:net';
+import { formatIpv4, parseIpv4 } from '../../kernel/wire/addr.ts';
+import { FsError } from '../../node-fs.ts';
 import { httpRequest } from '../../sockets/http.ts';
-import { errnoOf } from '../errors.ts';
-import { getopt, OptionError, type Options } from '../getopt.ts';
+import type { SocketStack } from '../../sockets/stack.ts';
+import { describeError, errnoOf } from '../errors.ts';
 import { withStack } from '../http-server.ts';
-import { ExitError, type Process, type Program, sleep } from '../process.ts';
+import { type Process, type Program, readAll, sleep, waitFor } from '../process.ts';
 import { resolve } from '../resolve.ts';
-
-const SPEC = {
-  short: 'sSo:vIX:d:H:km:w:LfiA:nq4',
-  long: [
-    'silent',
-    'show-error',
-    'output:',
-    'verbose',
-    'head',
-    'request:',
-    'data:',
-    'header:',
-    'insecure',
-    'max-time:',
-    'connect-timeout:',
-    'write-out:',
-    'location',
-    'fail',
-    'include',
-    'resolve:',
-    'retry:',
-    'interface:',
-    'user-agent:',
-    'http1.1',
-    'no-progress-meter',
-  ],
-};
-
-interface Answer {
-  readonly response: IncomingMessage;
-  readonly body: Buffer;
-  readonly connect: number;
-  readonly total: number;
-  readonly remote: string;
-  readonly local: string;
-}
+import { type CurlOptions, curlOptions } from './curl-options.ts';
+import { type Numbers, progressMeter, writeOut } from './curl-write-out.ts';
 
 class CurlError extends Error {
   readonly code: number;
@@ -55,232 +22,371 @@ class CurlError extends Error {
 
 export const curl: Program = (args, proc) =>
   withStack(proc, 'curl', async (stack) => {
-    let options: Options;
-    try {
-      options = getopt(args, SPEC);
-    } catch (error) {
-      if (!(error instanceof OptionError)) throw error;
-      throw new ExitError(
-        2,
-        `curl: option ${error.refusal.option}: ${error.refusal.kind === 'unknown' ? 'is unknown' : 'requires parameter'}\ncurl: try 'curl --help' for more information`,
-      );
-    }
-    const url = options.operands[0];
-    if (url === undefined)
-      throw new ExitError(2, "curl: (2) no URL specified\ncurl: try 'curl --help' for more information");
-    const started = proc.ns.kernel.clock.now();
-    const quiet = options.has('s', 'silent');
-    try {
-      let answer = await fetchOnce(url, options, proc, stack, started);
-      for (let hops = 0; options.has('L', 'location') && isRedirect(answer) && hops < 50; hops++)
-        answer = await fetchOnce(
-          new URL(answer.response.headers.location!, url).href,
-          options,
-          proc,
-          stack,
-          started,
-        );
-      return finish(answer, options, proc);
-    } catch (error) {
-      if (!(error instanceof CurlError)) throw error;
-      if (!quiet || options.has('S', 'show-error')) proc.err(`curl: (${error.code}) ${error.message}\n`);
-      const format = options.last('w', 'write-out');
-      if (format !== undefined) proc.out(writeOut(format, undefined, proc.ns.kernel.clock.now() - started));
-      return error.code;
-    }
+    const options = curlOptions(args);
+    const body = await bodyOf(options, proc);
+    let code = 0;
+    for (const url of options.urls) code = await new Transfer(proc, stack, options, body).run(url);
+    return code;
   });
 
-const isRedirect = ({ response }: Answer): boolean =>
-  (response.statusCode ?? 0) >= 300 &&
-  (response.statusCode ?? 0) < 400 &&
-  response.headers.location !== undefined;
+async function bodyOf({ data }: CurlOptions, proc: Process): Promise<Buffer | undefined> {
+  if (data.length === 0) return undefined;
+  const parts: Buffer[] = [];
+  for (const { kind, text } of data) {
+    if (parts.length > 0) parts.push(Buffer.from('&'));
+    if (kind === 'data-urlencode') {
+      const at = text.indexOf('=');
+      parts.push(Buffer.from(text.slice(0, at + 1) + encodeURIComponent(text.slice(at + 1))));
+    } else if (kind === 'data-raw' || !text.startsWith('@')) parts.push(Buffer.from(text));
+    else {
+      const read =
+        text === '@-' ? await readAll(proc.stdin) : Buffer.from(proc.fs.read(pathIn(proc, text.slice(1))));
+      parts.push(
+        kind === 'data' ? Buffer.from(read.toString('latin1').replace(/[\r\n\0]/g, ''), 'latin1') : read,
+      );
+    }
+  }
+  return Buffer.concat(parts);
+}
 
-async function fetchOnce(
-  text: string,
-  options: Options,
-  proc: Process,
-  stack: Parameters<typeof httpRequest>[0],
-  started: number,
-): Promise<Answer> {
-  let url: URL;
+const pathIn = (proc: Process, path: string): string => (path.startsWith('/') ? path : `${proc.cwd}/${path}`);
+
+/** One URL, with its retries and redirections. */
+class Transfer {
+  readonly #proc: Process;
+  readonly #stack: SocketStack;
+  readonly #options: CurlOptions;
+  readonly #body: Buffer | undefined;
+  readonly #kept: Uint8Array[] = [];
+  readonly #numbers: Numbers;
+  #started = 0;
+
+  constructor(proc: Process, stack: SocketStack, options: CurlOptions, body: Buffer | undefined) {
+    this.#proc = proc;
+    this.#stack = stack;
+    this.#options = options;
+    this.#body = body;
+    this.#numbers = fresh();
+  }
+
+  async run(given: string): Promise<number> {
+    const { retries, retryDelay, retryRefused, progress, writeOut: format } = this.#options;
+    const shown = progress && this.#proc.tty === undefined;
+    let failed: CurlError | undefined;
+    for (let tries = 0; ; tries++) {
+      Object.assign(this.#numbers, fresh());
+      this.#kept.length = 0;
+      this.#started = this.#proc.ns.kernel.clock.now();
+      failed = await this.#once(given);
+      const status = this.#numbers.status;
+      const transient = failed?.code === 28 || [408, 429, 500, 502, 503, 504].includes(status);
+      if (tries >= retries || !(transient || (retryRefused && failed !== undefined))) break;
+      // One second, doubled each time, up to ten minutes.
+      const wait = retryDelay ?? Math.min(1000 * 2 ** tries, 600_000);
+      const problem =
+        failed?.code === 28 ? 'timeout' : failed === undefined ? 'HTTP error' : 'connection refused';
+      this.#proc.err(
+        `Warning: Problem: ${problem}. Will retry in ${wait / 1000} seconds. ${retries - tries} retries left.\n`,
+      );
+      await sleep(this.#proc, wait);
+    }
+    this.#numbers.total = this.#since();
+    failed ??= this.#store(given);
+    if (shown && !this.#toTerminal) this.#proc.err(progressMeter(this.#numbers));
+    this.#numbers.exitCode = failed?.code ?? 0;
+    this.#numbers.error = failed?.message ?? '';
+    if (format !== undefined) this.#proc.out(writeOut(format, this.#numbers));
+    const { silent, showError } = this.#options;
+    if (failed !== undefined && (!silent || showError))
+      this.#proc.err(`curl: (${failed.code}) ${failed.message}\n`);
+    return failed?.code ?? 0;
+  }
+
+  get #toTerminal(): boolean {
+    return this.#proc.tty !== undefined;
+  }
+  #since(): number {
+    return this.#proc.ns.kernel.clock.now() - this.#started;
+  }
+
+  async #once(given: string): Promise<CurlError | undefined> {
+    const { follow, maxRedirects, fail, failWithBody, maxTime } = this.#options;
+    const { clock } = this.#proc.ns.kernel;
+    try {
+      let url = parseUrl(given);
+      let { method } = this.#options;
+      for (let hops = 0; ; hops++) {
+        const location = await waitFor<string | undefined>(this.#proc, (done, refuse) => {
+          const stops: (() => void)[] = [];
+          const over = (error: unknown): void => refuse(error);
+          if (Number.isFinite(maxTime)) {
+            const timer = clock.at(this.#started + maxTime, () => over(this.#timedOut()));
+            stops.push(() => timer.cancel());
+          }
+          this.#request(url, method, stops).then(done, refuse);
+          return () => {
+            for (const stop of stops) stop();
+          };
+        });
+        if (!follow || location === undefined) break;
+        if (hops >= maxRedirects) throw new CurlError(47, `Maximum (${maxRedirects}) redirects followed`);
+        url = new URL(location, url);
+        // 301, 302 and 303 turn POST into GET, as browsers do.
+        if (method === 'POST' && this.#numbers.status <= 303) method = 'GET';
+        this.#numbers.redirects++;
+      }
+      const { status } = this.#numbers;
+      if ((fail || failWithBody) && status >= 400)
+        throw new CurlError(22, `The requested URL returned error: ${status}`);
+      return undefined;
+    } catch (error) {
+      if (error instanceof CurlError) return error;
+      throw error;
+    }
+  }
+
+  #timedOut(): CurlError {
+    const ms = Math.floor(this.#since());
+    const { connect, downloaded, length } = this.#numbers;
+    if (connect === 0) return new CurlError(28, `Connection timed out after ${ms} milliseconds`);
+    const outOf = length === undefined ? '' : ` out of ${length}`;
+    return new CurlError(
+      28,
+      `Operation timed out after ${ms} milliseconds with ${downloaded}${outOf} bytes received`,
+    );
+  }
+
+  /** Sends one request and takes its answer. Resolves to where a redirection points. */
+  async #request(url: URL, method: string, stops: (() => void)[]): Promise<string | undefined> {
+    const numbers = this.#numbers;
+    numbers.url = url.href;
+    if (url.protocol !== 'http:')
+      throw url.protocol === 'https:'
+        ? new CurlError(35, 'TLS is not spoken on this network: use http://')
+        : new CurlError(1, `Protocol "${url.protocol.slice(0, -1)}" not supported or disabled in libcurl`);
+    const port = Number(url.port || 80);
+    const host = url.hostname;
+    const address = await this.#lookUp(host, port);
+    numbers.lookup = this.#since();
+    this.#verbose('*', `  Trying ${address}:${port}...`);
+    const headers = this.#headers(url, method);
+    const sent =
+      this.#body !== undefined && !this.#options.dataInQuery && method !== 'HEAD' && method !== 'GET';
+    const query =
+      this.#options.dataInQuery && this.#body !== undefined
+        ? `${url.search === '' ? '?' : '&'}${this.#body}`
+        : '';
+    const path = url.pathname + url.search + query;
+    return await new Promise((done, refuse) => {
+      const { clock } = this.#proc.ns.kernel;
+      const request = httpRequest(this.#stack, {
+        host: address,
+        port,
+        path,
+        method,
+        setHost: false,
+        ...this.#source(),
+      });
+      request.removeHeader('connection');
+      for (const [name, value] of headers) request.setHeader(name, value);
+      stops.push(() => request.destroy());
+      const timer = clock.after(this.#options.connectTimeout, () => {
+        if (numbers.connect > 0) return;
+        request.destroy();
+        refuse(
+          new CurlError(
+            28,
+            `Failed to connect to ${host} port ${port} after ${Math.floor(this.#since())} ms: Timeout was reached`,
+          ),
+        );
+      });
+      stops.push(() => timer.cancel());
+      request.on('socket', (socket) => {
+        const connected = (): void =>
+          this.#connected(socket, `${host} (${address}) port ${port}`, [
+            `${method} ${path} HTTP/1.1`,
+            ...headers.map(([n, v]) => `${n}: ${v}`),
+          ]);
+        // Nothing takes time on a cable without delay: it may stand already.
+        if (socket.connecting) socket.once('connect', connected);
+        else if (socket.remoteAddress !== undefined) connected();
+      });
+      request.on('error', (error) => refuse(this.#failure(error, host, address, port)));
+      request.on('response', (response) => this.#response(response, done, refuse));
+      if (sent) request.end(this.#body);
+      else request.end();
+    });
+  }
+
+  #connected(socket: Socket, where: string, request: readonly string[]): void {
+    const numbers = this.#numbers;
+    numbers.connect = Math.max(this.#since(), Number.MIN_VALUE);
+    numbers.connects++;
+    numbers.remoteIp = socket.remoteAddress ?? '';
+    numbers.remotePort = socket.remotePort ?? 0;
+    numbers.localIp = socket.localAddress ?? '';
+    numbers.localPort = socket.localPort ?? 0;
+    this.#verbose('*', `Connected to ${where} (#0)`);
+    this.#verbose('>', [...request, ''].join('\n> '));
+  }
+
+  #response(
+    response: IncomingMessage,
+    done: (location: string | undefined) => void,
+    refuse: (error: unknown) => void,
+  ): void {
+    const numbers = this.#numbers;
+    const { include, follow, fail, output, remoteName } = this.#options;
+    numbers.status = response.statusCode ?? 0;
+    numbers.version = response.httpVersion;
+    numbers.startTransfer = this.#since();
+    numbers.contentType = response.headers['content-type'] ?? '';
+    const length = response.headers['content-length'];
+    numbers.length = length === undefined ? undefined : Number(length);
+    const lines = [
+      `HTTP/${response.httpVersion} ${response.statusCode} ${response.statusMessage ?? ''}`.trimEnd(),
+    ];
+    for (let i = 0; i < response.rawHeaders.length; i += 2)
+      lines.push(`${response.rawHeaders[i]}: ${response.rawHeaders[i + 1]}`);
+    this.#verbose('<', [...lines, ''].join('\n< '));
+    const { location } = response.headers;
+    numbers.redirectUrl = numbers.status >= 300 && numbers.status < 400 ? (location ?? '') : '';
+    const redirected = numbers.redirectUrl !== '';
+    const hidden = fail && numbers.status >= 400;
+    const toFile = output !== undefined || remoteName;
+    const write = (chunk: Uint8Array): void => {
+      if (toFile) this.#kept.push(chunk);
+      else this.#proc.out(chunk);
+    };
+    numbers.headerBytes = lines.reduce((sum, line) => sum + line.length + 2, 2);
+    if (include && !hidden) write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'));
+    response.on('data', (chunk: Buffer) => {
+      numbers.downloaded += chunk.length;
+      if (!hidden && !(redirected && follow)) write(chunk);
+    });
+    response.on('error', () => {
+      const missing = (numbers.length ?? numbers.downloaded) - numbers.downloaded;
+      refuse(
+        missing > 0
+          ? new CurlError(18, `transfer closed with ${missing} bytes remaining to read`)
+          : new CurlError(56, 'Recv failure: Connection reset by peer'),
+      );
+    });
+    response.on('end', () => {
+      this.#verbose('*', 'Connection #0 to host left intact');
+      done(redirected ? location : undefined);
+    });
+  }
+
+  /** Writes what was kept for a file. */
+  #store(given: string): CurlError | undefined {
+    const { output, remoteName } = this.#options;
+    if (output === undefined && !remoteName) return undefined;
+    const file = output ?? parseUrl(given).pathname.split('/').at(-1)!;
+    if (file === '-') this.#proc.out(Buffer.concat(this.#kept));
+    else if (file === '') return new CurlError(23, 'Remote file name has no length!');
+    else if (file !== '/dev/null')
+      try {
+        this.#proc.fs.write(pathIn(this.#proc, file), Buffer.concat(this.#kept));
+      } catch (error) {
+        if (!(error instanceof FsError)) throw error;
+        return new CurlError(23, 'Failure writing output to destination');
+      }
+    return undefined;
+  }
+
+  #headers(url: URL, method: string): [string, string][] {
+    const headers = new Map<string, [string, string]>();
+    const set = (name: string, value: string): void => void headers.set(name.toLowerCase(), [name, value]);
+    set('Host', url.host);
+    set('User-Agent', this.#options.userAgent);
+    set('Accept', '*/*');
+    for (const header of this.#options.headers) {
+      const at = header.indexOf(':');
+      const name = (at === -1 ? header.replace(/;$/, '') : header.slice(0, at)).trim();
+      // "Name:" without a value takes the header away.
+      if (at !== -1 && header.slice(at + 1).trim() === '') headers.delete(name.toLowerCase());
+      else set(name, at === -1 ? '' : header.slice(at + 1).trim());
+    }
+    if (this.#body !== undefined && !this.#options.dataInQuery && method !== 'GET' && method !== 'HEAD') {
+      if (!headers.has('content-length')) set('Content-Length', String(this.#body.length));
+      if (!headers.has('content-type')) set('Content-Type', 'application/x-www-form-urlencoded');
+    }
+    return [...headers.values()];
+  }
+
+  /** --interface: an address, or a device's first. */
+  #source(): { localAddress?: string; localPort?: number } {
+    const { interface: from, localPort } = this.#options;
+    const port = localPort === undefined ? {} : { localPort };
+    if (from === undefined) return port;
+    if (parseIpv4(from) !== undefined) return { localAddress: from, ...port };
+    const addr = this.#proc.ns.device(from)?.addrs[0]?.addr;
+    if (addr === undefined) throw new CurlError(45, `Couldn't bind to '${from}'`);
+    return { localAddress: formatIpv4(addr), ...port };
+  }
+
+  async #lookUp(host: string, port: number): Promise<string> {
+    for (const entry of this.#options.resolve)
+      if ((entry.host === host || entry.host === '*') && entry.port === port) return entry.address;
+    const found = await resolve(this.#proc, host);
+    if ('error' in found) throw new CurlError(6, `Could not resolve host: ${host}`);
+    return formatIpv4(found.addrs[0]!);
+  }
+
+  #failure(error: unknown, host: string, address: string, port: number): CurlError {
+    const code = errnoOf(error);
+    const { connect } = this.#numbers;
+    const ms = Math.floor(this.#since());
+    if (connect === 0) {
+      this.#verbose('*', `connect to ${address} port ${port} failed: ${describeError(code ?? '')}`);
+      const [exit, why] =
+        code === 'ETIMEDOUT' ? [28, "Couldn't connect to server"] : [7, "Couldn't connect to server"];
+      return new CurlError(
+        exit as number,
+        `Failed to connect to ${host} port ${port} after ${ms} ms: ${why}`,
+      );
+    }
+    if (code === 'ECONNRESET')
+      return (error as Error).message === 'socket hang up'
+        ? new CurlError(52, 'Empty reply from server')
+        : new CurlError(56, 'Recv failure: Connection reset by peer');
+    if (code?.startsWith('HPE_')) return new CurlError(1, 'Received HTTP/0.9 when not allowed');
+    return new CurlError(56, `Recv failure: ${describeError(code ?? String(error))}`);
+  }
+
+  #verbose(mark: string, text: string): void {
+    if (this.#options.verbose) this.#proc.err(`${mark} ${text}\n`);
+  }
+}
+
+function parseUrl(text: string): URL {
   try {
-    url = new URL(/^\w+:\/\//.test(text) ? text : `http://${text}`);
+    return new URL(/^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`);
   } catch {
     throw new CurlError(3, 'URL using bad/illegal format or missing URL');
   }
-  if (url.protocol !== 'http:')
-    throw new CurlError(1, `Protocol "${url.protocol.slice(0, -1)}" not supported`);
-  const port = Number(url.port || 80);
-  const address = await lookUp(url.hostname, port, options, proc);
-  const { clock } = proc.ns.kernel;
-  const data = options.all('d', 'data').join('&');
-  const method =
-    options.last('X', 'request') ?? (options.has('I', 'head') ? 'HEAD' : data !== '' ? 'POST' : 'GET');
-  const headers: Record<string, string> = {
-    host: url.host,
-    'user-agent': options.last('A', 'user-agent') ?? 'curl/7.88.1',
-    accept: '*/*',
-    connection: 'close',
-  };
-  if (data !== '') headers['content-type'] = 'application/x-www-form-urlencoded';
-  for (const header of options.all('H', 'header')) {
-    const at = header.indexOf(':');
-    headers[header.slice(0, at).toLowerCase()] = header.slice(at + 1).trim();
-  }
-  const verbose = options.has('v', 'verbose');
-  const connectLimit = Number(options.last('connect-timeout') ?? 300) * 1000;
-  const totalLimit = Number(options.last('m', 'max-time') ?? Number.POSITIVE_INFINITY) * 1000;
-  if (verbose) proc.err(`*   Trying ${address}:${port}...\n`);
-
-  return await new Promise<Answer>((resolvePromise, reject) => {
-    const request = httpRequest(stack, {
-      host: address,
-      port,
-      path: url.pathname + url.search,
-      method,
-      headers,
-    });
-    let connect = 0;
-    let remote = '';
-    let local = '';
-    const timers: { cancel(): void }[] = [];
-    const give = (error: CurlError): void => {
-      for (const timer of timers) timer.cancel();
-      request.destroy();
-      reject(error);
-    };
-    const since = (): number => Math.round(clock.now() - started);
-    const onAbort = (): void => give(new CurlError(42, 'aborted'));
-    proc.signal.addEventListener('abort', onAbort);
-    if (Number.isFinite(totalLimit))
-      timers.push(
-        clock.after(totalLimit, () =>
-          give(
-            new CurlError(
-              28,
-              connect === 0
-                ? `Connection timed out after ${since()} milliseconds`
-                : `Operation timed out after ${since()} milliseconds with 0 bytes received`,
-            ),
-          ),
-        ),
-      );
-    timers.push(
-      clock.after(connectLimit, () => {
-        if (connect === 0)
-          give(
-            new CurlError(
-              28,
-              `Failed to connect to ${url.hostname} port ${port} after ${since()} ms: Timeout was reached`,
-            ),
-          );
-      }),
-    );
-    request.on('socket', (socket) =>
-      socket.on('connect', () => {
-        connect = clock.now() - started;
-        remote = `${socket.remoteAddress}`;
-        local = `${socket.localAddress}`;
-        if (!verbose) return;
-        proc.err(
-          `* Connected to ${url.hostname} (${address}) port ${port} (#0)\n> ${method} ${url.pathname}${url.search} HTTP/1.1\n`,
-        );
-        for (const [k, v] of Object.entries(headers)) proc.err(`> ${k}: ${v}\n`);
-        proc.err('>\n');
-      }),
-    );
-    request.on('error', (error) => give(failure(error, url.hostname, port, connect, since())));
-    request.on('response', (response) => {
-      if (verbose) {
-        proc.err(`< HTTP/1.1 ${response.statusCode} ${response.statusMessage}\n`);
-        for (const [k, v] of Object.entries(response.headers)) proc.err(`< ${k}: ${v}\n`);
-        proc.err('<\n');
-      }
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', (error) => give(failure(error, url.hostname, port, connect, since())));
-      response.on('end', () => {
-        for (const timer of timers) timer.cancel();
-        proc.signal.removeEventListener('abort', onAbort);
-        resolvePromise({
-          response,
-          body: Buffer.concat(chunks),
-          connect,
-          total: clock.now() - started,
-          remote,
-          local,
-        });
-      });
-    });
-    request.end(data === '' ? undefined : data);
-  });
 }
 
-async function lookUp(host: string, port: number, options: Options, proc: Process): Promise<string> {
-  for (const entry of options.all('resolve')) {
-    const [name, p, address] = entry.split(':');
-    if (name === host && Number(p) === port && address !== undefined) return address;
-  }
-  const found = await resolve(proc, host);
-  if ('error' in found) throw new CurlError(6, `Could not resolve host: ${host}`);
-  return formatIpv4(found.addrs[0]!);
-}
-
-function failure(error: unknown, host: string, port: number, connect: number, ms: number): CurlError {
-  const code = errnoOf(error);
-  if (connect === 0) {
-    const why = code === 'ETIMEDOUT' ? 'Connection timed out' : "Couldn't connect to server";
-    return new CurlError(
-      code === 'ETIMEDOUT' ? 28 : 7,
-      `Failed to connect to ${host} port ${port} after ${ms} ms: ${why}`,
-    );
-  }
-  if (code === 'ECONNRESET') {
-    const empty = (error as Error).message === 'socket hang up';
-    return empty
-      ? new CurlError(52, 'Empty reply from server')
-      : new CurlError(56, 'Recv failure: Connection reset by peer');
-  }
-  return new CurlError(56, (error as Error).message);
-}
-
-async function finish(answer: Answer, options: Options, proc: Process): Promise<number> {
-  const { response, body } = answer;
-  const status = response.statusCode ?? 0;
-  const format = options.last('w', 'write-out');
-  const fails = options.has('f', 'fail') && status >= 400;
-  if (!fails) {
-    const head = `HTTP/1.1 ${status} ${response.statusMessage}\r\n${Object.entries(response.headers)
-      .map(([k, v]) => `${k}: ${v}\r\n`)
-      .join('')}\r\n`;
-    const output = options.last('o', 'output');
-    const whole = Buffer.concat([
-      ...(options.has('I', 'head', 'i', 'include') ? [Buffer.from(head)] : []),
-      body,
-    ]);
-    if (output === undefined || output === '-') proc.out(whole);
-    else if (output !== '/dev/null') proc.fs.write(output, whole);
-  }
-  if (format !== undefined) proc.out(writeOut(format, answer, answer.total));
-  if (!fails) return 0;
-  if (!options.has('s', 'silent') || options.has('S', 'show-error'))
-    proc.err(`curl: (22) The requested URL returned error: ${status}\n`);
-  await sleep(proc, 0);
-  return 22;
-}
-
-function writeOut(format: string, answer: Answer | undefined, total: number): string {
-  const values: Readonly<Record<string, string>> = {
-    http_code: String(answer?.response.statusCode ?? 0).padStart(3, '0'),
-    response_code: String(answer?.response.statusCode ?? 0).padStart(3, '0'),
-    time_total: (total / 1000).toFixed(6),
-    time_connect: ((answer?.connect ?? 0) / 1000).toFixed(6),
-    size_download: String(answer?.body.length ?? 0),
-    remote_ip: answer?.remote ?? '',
-    local_ip: answer?.local ?? '',
-  };
-  return format
-    .replace(/%\{(\w+)\}/g, (_, name: string) => values[name] ?? '')
-    .replaceAll('\\n', '\n')
-    .replaceAll('\\t', '\t');
-}
+const fresh = (): Numbers => ({
+  url: '',
+  status: 0,
+  version: '0',
+  exitCode: 0,
+  error: '',
+  lookup: 0,
+  connect: 0,
+  startTransfer: 0,
+  total: 0,
+  downloaded: 0,
+  length: undefined,
+  headerBytes: 0,
+  contentType: '',
+  redirects: 0,
+  redirectUrl: '',
+  connects: 0,
+  remoteIp: '',
+  remotePort: 0,
+  localIp: '',
+  localPort: 0,
+});

@@ -13,6 +13,7 @@ import {
   MERGE_STDERR,
   makeLive,
   OWN_STDIN,
+  quoted,
   RUN,
   readsStdin,
   simple,
@@ -153,8 +154,10 @@ class Session {
           await this.#say(2, `${tree}\n`);
           code = 2;
         } else if (text.trim() !== '') {
+          // What the line before ended with is still there to be asked for.
+          const status = statement(simple(literal(YIELD), literal(String(code))));
           const ran = await this.#run(
-            { ...tree, statements: [...functions, ...tree.statements] },
+            { ...tree, statements: [...functions, status, ...tree.statements] },
             undefined,
             [],
             env,
@@ -166,7 +169,7 @@ class Session {
           if (ran.exited) return code;
         }
       }
-      await ask();
+      if (/[\r\n\u0003]/.test(typed)) await ask();
     }
     return code;
   }
@@ -191,10 +194,7 @@ class Session {
     readonly exited: boolean;
   }> {
     const { statements } = makeLive(tree, this.#live);
-    const set = [
-      literal('--'),
-      ...args.map((arg) => ({ ...literal(''), parts: [{ type: 'SingleQuoted' as const, value: arg }] })),
-    ];
+    const set = [literal('--'), ...args.map(quoted)];
     const positional = args.length === 0 ? [] : [statement(simple(literal('set'), ...set))];
     this.#reachedEnd = false;
     const parameter = { type: 'ParameterExpansion' as const, parameter: '?', operation: null };

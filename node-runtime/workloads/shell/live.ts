@@ -59,7 +59,15 @@ export function makeLive(script: ScriptNode, live: Live): ScriptNode {
 }
 
 export const literal = (value: string): WordNode => ({ type: 'Word', parts: [{ type: 'Literal', value }] });
-const quoted = (value: string): WordNode => ({ type: 'Word', parts: [{ type: 'SingleQuoted', value }] });
+/** A word that means just this text, whatever is in it. */
+export function quoted(text: string): WordNode {
+  const parts: WordNode['parts'] = [];
+  for (const [i, value] of text.split("'").entries()) {
+    if (i > 0) parts.push({ type: 'Escaped', value: "'" });
+    parts.push({ type: 'SingleQuoted', value });
+  }
+  return { type: 'Word', parts };
+}
 const parameter = (name: string): WordNode => ({
   type: 'Word',
   parts: [{ type: 'ParameterExpansion', parameter: name, operation: null }],
