@@ -116,7 +116,7 @@ function startMachine(
     for (const pair of pairs) pair.cut();
     lines?.stop();
     clock.kill();
-    log.flush();
+    log.close();
     ended(code);
   };
   const machine = supervised({

@@ -1,7 +1,7 @@
 // A process's log: pino's JSON lines, each daemon a named child. pino itself is loaded when the node is up (it takes a
 // good part of a start), so the first lines wait; a file is kept under a limit by starting a new one. Nothing on the
 // packet path logs.
-import { renameSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import type { LogLevel } from '../emulator/protocol/records.ts';
 
 type Level = Exclude<LogLevel, 'silent'>;
@@ -22,8 +22,8 @@ export interface RootLog extends Log {
   setLevel(level: LogLevel): void;
   /** Loads pino and writes what has waited. */
   open(): Promise<void>;
-  /** Writes what can still be written, now: before an exit. */
-  flush(): void;
+  /** Writes what can still be written, now, and closes the file. */
+  close(): void;
 }
 
 /** For tests, and for whoever wants no log. */
@@ -47,7 +47,7 @@ export function createLog(options: {
   let rank = ORDER.indexOf(options.level);
   let waiting: Line[] = [];
   let write: ((line: Line) => void) | undefined;
-  let sync = (): void => {};
+  let destination: Destination | undefined;
 
   const say = (level: Level, fields: object, message: string): void => {
     if (ORDER.indexOf(level) > rank) return;
@@ -70,50 +70,63 @@ export function createLog(options: {
     async open() {
       if (write !== undefined) return;
       const { pino } = await import('pino');
-      const { file } = options;
-      const destination = pino.destination({ dest: file ?? 2, mkdir: false, sync: false, minLength: 0 });
-      // A full disk must not end the node.
-      destination.on('error', () => {});
+      destination = openDestination(options.file);
       const logger = pino(
         { base: { node: options.name, pid: process.pid }, level: 'debug', timestamp: false },
         destination,
       );
-      let written = file === undefined ? 0 : sizeOf(file);
-      if (file !== undefined)
-        destination.on('write', (bytes: number) => {
-          written += bytes;
-          if (written < MAX_FILE) return;
-          written = 0;
-          renameSync(file, `${file}.1`);
-          destination.reopen();
-        });
       write = ({ level, time, fields, message }) => logger[level]({ time, ...fields }, message);
-      sync = () => {
-        try {
-          destination.flushSync();
-        } catch {
-          // Not open yet, or nowhere to write to.
-        }
-      };
       for (const line of waiting) write(line);
       waiting = [];
     },
-    flush() {
+    close() {
       if (write === undefined)
         for (const { level, time, fields, message } of waiting)
           process.stderr.write(
             `${JSON.stringify({ level, node: options.name, time, ...fields, msg: message })}\n`,
           );
       waiting = [];
-      sync();
+      write = () => {};
+      destination?.close();
     },
   };
 }
 
-function sizeOf(file: string): number {
-  try {
-    return statSync(file).size;
-  } catch {
-    return 0;
-  }
+interface Destination {
+  write(line: string): void;
+  close(): void;
+}
+
+/**
+ * Lines of a turn are written together at its end. Not pino's own destination: its last flush before an exit tries for
+ * ever where nothing can be written (a reader that is gone, a full disk). Here such lines are lost, and the node goes on.
+ */
+function openDestination(file: string | undefined): Destination {
+  let fd = file === undefined ? 2 : openSync(file, 'a', 0o600);
+  let size = file === undefined ? 0 : fstatSync(fd).size;
+  let text = '';
+  const flush = (): void => {
+    const lines = text;
+    text = '';
+    try {
+      if (lines !== '') size += writeSync(fd, lines);
+      if (file === undefined || size < MAX_FILE) return;
+      closeSync(fd);
+      renameSync(file, `${file}.1`);
+      fd = openSync(file, 'a', 0o600);
+      size = 0;
+    } catch {
+      // Nowhere to say it.
+    }
+  };
+  return {
+    write(line) {
+      if (text === '') setImmediate(flush);
+      text += line;
+    },
+    close() {
+      flush();
+      if (file !== undefined) closeSync(fd);
+    },
+  };
 }

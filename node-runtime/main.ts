@@ -62,7 +62,7 @@ async function main(): Promise<void> {
   const log = createLog({ name: boot.name, level: boot.logLevel, file: boot.logFile });
   const crash = (error: unknown): void => {
     log.error({ error: error instanceof Error ? error.stack : String(error) }, 'crashed');
-    log.flush();
+    log.close();
     process.exit(EXIT.crashed);
   };
   process.on('uncaughtException', crash);
@@ -88,7 +88,7 @@ async function main(): Promise<void> {
     onEnd(code) {
       listener.stop();
       clock.stop();
-      log.flush();
+      log.close();
       process.exitCode = code;
       // Sockets close in their own time, but not for ever.
       setTimeout(() => process.exit(code), END_GRACE).unref();
@@ -96,8 +96,12 @@ async function main(): Promise<void> {
       else parentPort?.close();
     },
   });
-  if (boot.lifetime === 'foreground') lost = () => void node.end(EXIT.orphaned);
-  else lost = () => {};
+  lost = () => {
+    if (boot.lifetime === 'background') return;
+    // Whatever is slow to stop, nobody waits for it.
+    setTimeout(() => process.exit(EXIT.orphaned), END_GRACE).unref();
+    void node.end(EXIT.orphaned);
+  };
   listener.route('/supervise', {
     maxPayload: MAX_MESSAGE,
     accept: (socket) => {

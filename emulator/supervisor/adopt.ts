@@ -1,5 +1,6 @@
 // Takes over a node that another emulator started and that is still there. It must answer at its address, prove the
 // cluster's secret, and be the very process that the run directory speaks of.
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Connection } from './connection.ts';
 import { pausable } from './pause.ts';
@@ -69,12 +70,23 @@ function placedOf(state: ProcessState, connect: Placed['connect']): Placed {
   };
 }
 
+/**
+ * Whether a process runs. One that is dead but not yet reaped is gone: its new parent may be slow to do that, as the first
+ * process of a container often is.
+ */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+  if (process.platform !== 'linux') return true;
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // proc(5): pid, name in parentheses (which may hold any character), state.
+    return stat[stat.lastIndexOf(')') + 2] !== 'Z';
+  } catch {
+    return false;
   }
 }
 

@@ -7,9 +7,10 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { isAlive } from '../../emulator/supervisor/adopt.ts';
 import { RunDirectory } from '../../emulator/supervisor/run-directory.ts';
 import { endAll } from '../../emulator/supervisor/supervisor.ts';
-import { bareCluster, bareNode, ENTRY, isAlive, until } from './bare-cluster.ts';
+import { bareCluster, bareNode, ENTRY, until } from './bare-cluster.ts';
 import type { FixtureOptions } from './fixtures/emulator.ts';
 import { allGone } from './podwire.ts';
 

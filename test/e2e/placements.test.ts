@@ -1,20 +1,11 @@
 // The same machines in processes, in threads and in one process: they find each other, and are killed, paused and
 // restarted alike.
 import { afterEach, describe, expect, it } from 'vitest';
+import { isAlive } from '../../emulator/supervisor/adopt.ts';
 import type { MemberEvent } from '../../emulator/supervisor/member.ts';
 import { processPlacement } from '../../emulator/supervisor/place-process.ts';
 import { FABRIC, Supervisor } from '../../emulator/supervisor/supervisor.ts';
-import {
-  API,
-  bareCluster,
-  bareNode,
-  ENTRY,
-  isAlive,
-  PLACES,
-  type Place,
-  ping,
-  until,
-} from './bare-cluster.ts';
+import { API, bareCluster, bareNode, ENTRY, PLACES, type Place, ping, until } from './bare-cluster.ts';
 import { allGone } from './podwire.ts';
 
 const NODES = [bareNode(1), bareNode(2), bareNode(3, 'b')];

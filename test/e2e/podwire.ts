@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { isAlive } from '../../emulator/supervisor/adopt.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -64,12 +65,7 @@ export async function nodeProcesses(): Promise<Map<number, string>> {
 export async function allGone(pids: Iterable<number>, patience: number): Promise<void> {
   const end = Date.now() + patience;
   for (const pid of pids)
-    for (;;) {
-      try {
-        process.kill(pid, 0);
-      } catch {
-        break;
-      }
+    while (isAlive(pid)) {
       if (Date.now() > end) throw new Error(`process ${pid} is still there after ${patience} ms`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
