@@ -1,12 +1,21 @@
 // All controllers of a control plane, put together: kube-controller-manager and kube-scheduler.
 import { storageName } from '../api/resources/resource.ts';
+import { daemonSetController } from './daemonset/daemonset.ts';
+import { deploymentController } from './deployment/deployment.ts';
+import { endpointsController } from './endpoints/endpoints.ts';
+import { mirroringController } from './endpoints/mirroring.ts';
+import { endpointSliceController } from './endpointslice/endpointslice.ts';
+import { type GarbageOptions, garbageCollector } from './garbage-collector/garbage-collector.ts';
+import { jobController } from './job/job.ts';
 import { namespaceController } from './namespace/namespace.ts';
 import { nodeIpamController } from './node-ipam/node-ipam.ts';
 import { nodeLifecycleController } from './node-lifecycle/node-lifecycle.ts';
 import { podGcController } from './pod-gc/pod-gc.ts';
+import { replicaSetController } from './replicaset/replicaset.ts';
 import type { Controller } from './runtime/controller.ts';
 import { type Running, type RuntimeOptions, runControllers } from './runtime/runtime.ts';
 import { schedulerController } from './scheduler/scheduler.ts';
+import { statefulSetController } from './statefulset/statefulset.ts';
 import { taintEvictionController } from './taint-eviction/taint-eviction.ts';
 
 export interface ControlPlaneOptions extends RuntimeOptions {
@@ -43,5 +52,32 @@ function controllers(options: ControlPlaneOptions): Controller[] {
     taintEvictionController,
     podGcController(),
     schedulerController(),
+    endpointSliceController,
+    endpointsController,
+    mirroringController,
+    replicaSetController,
+    deploymentController,
+    statefulSetController,
+    daemonSetController,
+    jobController,
+    garbageCollector(garbageOptions(registry)),
   ];
+}
+
+/** Heartbeats and events own nothing and are owned by nothing. */
+const UNOWNED = new Set(['events', 'leases.coordination.k8s.io']);
+
+function garbageOptions({ catalogue }: RuntimeOptions['registry']): GarbageOptions {
+  const resources = new Set<string>();
+  for (const info of catalogue.all())
+    if (info.verbs.includes('list') && !UNOWNED.has(storageName(info))) resources.add(storageName(info));
+  return {
+    resources: [...resources],
+    resourceOf: (apiVersion, kind) => {
+      const slash = apiVersion.indexOf('/');
+      const group = slash < 0 ? '' : apiVersion.slice(0, slash);
+      const info = catalogue.findKind(group, apiVersion.slice(slash + 1), kind);
+      return info === undefined ? undefined : { resource: storageName(info), namespaced: info.namespaced };
+    },
+  };
 }

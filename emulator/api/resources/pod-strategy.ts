@@ -2,6 +2,7 @@
 import { child, copy, type Fields, fieldsOf, listOf, same } from '../fields.ts';
 import { type FieldError, forbiddenField } from '../status-error.ts';
 import { podSpecDefaults } from './pod-defaults.ts';
+import { validatePodSpec } from './pod-validation.ts';
 import type { Strategy } from './resource.ts';
 
 export const podStrategy: Strategy = {
@@ -29,6 +30,7 @@ export const podStrategy: Strategy = {
     defaultTolerations(fieldsOf(object['spec']));
     object['status'] = { phase: 'Pending', qosClass: qosClass(fieldsOf(object['spec'])) };
   },
+  validate: (object) => validatePodSpec(fieldsOf(object['spec']), 'spec'),
   validateUpdate: (next, old) => immutableSpec(next, old),
   grace(object, asked) {
     const spec = fieldsOf(object['spec']);

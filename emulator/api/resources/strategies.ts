@@ -4,6 +4,14 @@ import { namespaceStrategy, nodeStrategy } from './cluster-strategies.ts';
 import { podStrategy } from './pod-strategy.ts';
 import type { Strategy } from './resource.ts';
 import { serviceStrategy } from './service-strategy.ts';
+import {
+  cronJobStrategy,
+  daemonSetStrategy,
+  deploymentStrategy,
+  jobStrategy,
+  replicaSetStrategy,
+  statefulSetStrategy,
+} from './workload-strategies.ts';
 
 const stored: Strategy = {};
 const withStatus: Strategy = { status: true };
@@ -20,13 +28,13 @@ export const strategies: Readonly<Record<string, Strategy>> = {
   Secret: { selectable: ['type'] },
   Service: serviceStrategy,
   EndpointSlice: { generation: true },
-  Deployment: withSpec,
-  ReplicaSet: { ...withSpec, selectable: ['status.replicas'] },
+  Deployment: deploymentStrategy,
+  ReplicaSet: { ...replicaSetStrategy, selectable: ['status.replicas'] },
   ReplicationController: { ...withSpec, selectable: ['status.replicas'] },
-  StatefulSet: withSpec,
-  DaemonSet: withSpec,
-  Job: { ...withSpec, selectable: ['status.successful'] },
-  CronJob: withSpec,
+  StatefulSet: statefulSetStrategy,
+  DaemonSet: daemonSetStrategy,
+  Job: jobStrategy,
+  CronJob: cronJobStrategy,
   HorizontalPodAutoscaler: withStatus,
   PodDisruptionBudget: withSpec,
   Ingress: withSpec,
