@@ -65,6 +65,8 @@ export interface Qdisc {
   enqueue(skb: Skb, dev: NetDevice): void;
   /** Frees what waits. */
   stop(): void;
+  /** Before it takes the place of `old`: what is the same in both goes on as it is, with what waits there. */
+  takeOver?(old: Qdisc): void;
 }
 
 /** A packet socket: sees every frame of a device. `outgoing` as tcpdump's direction. The bytes are not its to keep. */

@@ -23,8 +23,14 @@ export function buildQdisc(dev: NetDevice, impairment: Impairment, place?: strin
   });
 }
 
-/** `tc qdisc replace dev DEV root …`, or `del` with undefined: what waited in the old queue is gone, as in Linux. */
+/**
+ * `tc qdisc replace dev DEV root …`, or `del` with undefined: what waited in the old queue is gone, as in Linux, but for
+ * bands that the new one has as well.
+ */
 export function setQdisc(dev: NetDevice, qdisc: Qdisc | undefined): void {
-  dev.qdisc?.stop();
+  if (dev.qdisc !== undefined) {
+    qdisc?.takeOver?.(dev.qdisc);
+    dev.qdisc.stop();
+  }
   dev.qdisc = qdisc;
 }

@@ -127,4 +127,27 @@ describe('MatchQdisc', () => {
     setQdisc(t.dev, undefined);
     expect(qdiscText(t.dev)).toBe('pfifo_fast bands 3 priomap 1 2 2 2 1 2 0 0 1 1 1 1 1 1 1 1');
   });
+
+  it('when one link’s rule comes or goes, the other link’s queue and dice go on', () => {
+    const rules = (delay: number) => [
+      { name: 'other', match: [{ dstMac: macOf(OTHER) }], impairment: { netem: { delay } } },
+      {
+        name: 'peer',
+        match: peer,
+        impairment: { netem: { delay: 20, loss: { model: 'random', share: 0.5 } as const } },
+      },
+    ];
+    const run = (change: boolean): string => {
+      const t = link();
+      setQdisc(t.dev, new MatchQdisc(t.dev, rules(5)));
+      for (let i = 0; i < 40; i++) {
+        t.dev.queueXmit(t.packet(1));
+        t.clock.advance(1);
+        if (change && i % 10 === 5) setQdisc(t.dev, new MatchQdisc(t.dev, rules(i)));
+      }
+      t.clock.advance(50);
+      return t.dev.left.map((l) => l.time).join(' ');
+    };
+    expect(run(true)).toBe(run(false));
+  });
 });

@@ -39,18 +39,23 @@ export const linkTo = (mac: Mac, addr: Ipv4): readonly Match[] => [
 ];
 
 interface Band {
-  readonly rule: MatchRule;
-  readonly qdisc: Qdisc | undefined;
+  readonly name: string;
+  readonly match: readonly Match[];
+  readonly impairment: Impairment;
+  qdisc: Qdisc | undefined;
 }
 
 export class MatchQdisc implements Qdisc {
   readonly bands: readonly Band[];
-  readonly #default: Qdisc | undefined;
+  readonly #default: Band;
 
   constructor(dev: NetDevice, rules: readonly MatchRule[], rest: Impairment = {}) {
-    const place = (band: string): string => `${dev.ns.name}/${dev.name}/${band}`;
-    this.bands = rules.map((rule) => ({ rule, qdisc: buildQdisc(dev, rule.impairment, place(rule.name)) }));
-    this.#default = buildQdisc(dev, rest, place('default'));
+    const band = (rule: MatchRule): Band => ({
+      ...rule,
+      qdisc: buildQdisc(dev, rule.impairment, `${dev.ns.name}/${dev.name}/${rule.name}`),
+    });
+    this.bands = rules.map(band);
+    this.#default = band({ name: 'default', match: [{}], impairment: rest });
   }
 
   get text(): string {
@@ -58,24 +63,49 @@ export class MatchQdisc implements Qdisc {
   }
   /** The texts of the bands' own queues, as `tc qdisc show` prints each with its parent. */
   get children(): readonly string[] {
-    return [...this.bands.map((b) => b.qdisc), this.#default].map((q) => q?.text ?? 'pfifo');
+    return this.#all.map((band) => band.qdisc?.text ?? 'pfifo');
   }
 
   enqueue(skb: Skb, dev: NetDevice): void {
     for (const band of this.bands) {
-      if (!band.rule.match.some((match) => matches(match, skb, dev.ethernet))) continue;
+      if (!band.match.some((match) => matches(match, skb, dev.ethernet))) continue;
       if (skb.trace !== 0)
-        dev.kernel.traceEvent(skb, dev, 'qdisc', `matches rule ${band.rule.name}`, { rule: band.rule.name });
+        dev.kernel.traceEvent(skb, dev, 'qdisc', `matches rule ${band.name}`, { rule: band.name });
       sendOn(skb, dev, band.qdisc);
       return;
     }
-    sendOn(skb, dev, this.#default);
+    sendOn(skb, dev, this.#default.qdisc);
+  }
+
+  /** A link's queue, chance and state go on when another link's impairment comes or goes. */
+  takeOver(old: Qdisc): void {
+    if (!(old instanceof MatchQdisc)) return;
+    for (const band of this.#all) {
+      const same = old.#all.find((o) => o.name === band.name && equal(o.impairment, band.impairment));
+      if (same?.qdisc === undefined) continue;
+      band.qdisc?.stop();
+      band.qdisc = same.qdisc;
+      same.qdisc = undefined;
+    }
   }
 
   stop(): void {
-    for (const band of this.bands) band.qdisc?.stop();
-    this.#default?.stop();
+    for (const band of this.#all) band.qdisc?.stop();
   }
+
+  get #all(): readonly Band[] {
+    return [...this.bands, this.#default];
+  }
+}
+
+/** Whether two plain records say the same. */
+function equal(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((k) => equal((a as Record<string, unknown>)[k], (b as Record<string, unknown>)[k]))
+  );
 }
 
 /** Whether a frame, or with `hasEthernet` false an IP packet, at `skb.data` is meant. */
