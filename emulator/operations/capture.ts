@@ -48,11 +48,15 @@ export function captureOperations(context: OperationContext): Operations {
       const byCapture = new Map<number, number>();
       const running: { capture: number; member: Member }[] = [];
       const { epoch } = context.clock;
+      /** Frames that came before the last device was attached; the file's header goes before them. */
+      let early: object[] | undefined = [];
       const stopListening = context.onEvent((name, event) => {
         if (event.type !== 'message' || event.message.type !== 'capture.frames') return;
         const index = byCapture.get(event.message.capture);
         if (index === undefined || devices[index]!.member.name !== name) return;
-        stream.send(framesOf(devices[index]!, index, event.message.frames, epoch));
+        const frames = framesOf(devices[index]!, index, event.message.frames, epoch);
+        if (early === undefined) stream.send(frames);
+        else early.push(frames);
       });
       try {
         const header = [sectionHeader({ application: 'podwire' })];
@@ -69,6 +73,8 @@ export function captureOperations(context: OperationContext): Operations {
           header.push(interfaceDescription({ name: device.name, linkType, snapLen: SNAPLEN }));
         }
         stream.send({ frames: [], blocks: Buffer.concat(header) });
+        for (const frames of early) stream.send(frames);
+        early = undefined;
         await new Promise<void>((resolve) => {
           stream.onMessage(() => resolve());
           signal.addEventListener('abort', () => resolve(), { once: true });
