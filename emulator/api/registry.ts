@@ -11,6 +11,7 @@ import { trackUpdate } from './managed/managers.ts';
 import { checkMeta } from './meta-validation.ts';
 import { apiVersionOf, type Realm, type ResourceInfo, storageName } from './resources/resource.ts';
 import { ServiceAddresses, serviceRange } from './resources/service-addresses.ts';
+import { type Unenforced, unenforcedText } from './resources/unenforced.ts';
 import { definitionOf } from './schema/definitions.ts';
 import { alreadyExists, badRequest, conflict, invalid, notFound, OBJECT_MODIFIED } from './status-error.ts';
 import type { KubeObject } from './types/meta.ts';
@@ -50,6 +51,7 @@ export interface RegistryOptions {
   readonly catalogue: Catalogue;
   /** "10.96.0.0/12". */
   readonly serviceCIDR: string;
+  readonly unenforced: Unenforced;
   /** Called on the way into the store, inside the write: field ownership, admission. */
   readonly observe?: (
     next: Fields,
@@ -71,12 +73,14 @@ export class Registry {
   readonly chance: Chance;
   readonly catalogue: Catalogue;
   readonly addresses: ServiceAddresses;
+  readonly unenforced: Unenforced;
 
   constructor(options: RegistryOptions) {
     this.store = options.store;
     this.clock = options.clock;
     this.chance = options.chance;
     this.catalogue = options.catalogue;
+    this.unenforced = options.unenforced;
     this.addresses = new ServiceAddresses(serviceRange(options.serviceCIDR), this.store, this.chance);
   }
 
@@ -109,6 +113,7 @@ export class Registry {
       namespaceAdmits(this.store, target);
       info.strategy.reserve?.(object, undefined, realm);
       this.#track(object, undefined, target, options);
+      this.#warnUnenforced(object, options);
       return object;
     });
   }
@@ -161,8 +166,14 @@ export class Registry {
       if (faults.length > 0) throw invalid(info, name, faults);
       if (part === '') info.strategy.reserve?.(next, old, realm);
       this.#track(next, latest, target, options);
+      if (part === '') this.#warnUnenforced(next, options);
       return unchanged(next, old) ? undefined : next;
     });
+  }
+
+  #warnUnenforced(object: Fields, { warn }: WriteOptions): void {
+    const text = unenforcedText(object as unknown as KubeObject, this.unenforced);
+    if (text !== undefined) warn?.(text);
   }
 
   /**

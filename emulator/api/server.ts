@@ -19,6 +19,9 @@ import { Subresources } from './http/subresources.ts';
 import { WatchHub } from './http/watch.ts';
 import { OpenApi } from './openapi/openapi.ts';
 import { Registry } from './registry.ts';
+import { UNENFORCED, type Unenforced } from './resources/unenforced.ts';
+import type { PodStreams } from './streams/pod-streams.ts';
+import { awaitUpgrade } from './streams/upgrade.ts';
 import { versionInfo } from './version.ts';
 
 export interface ApiServerOptions {
@@ -31,6 +34,10 @@ export interface ApiServerOptions {
   readonly pki?: Pki;
   /** Where Services get their addresses: "10.96.0.0/12". */
   readonly serviceCIDR?: string;
+  /** Kinds that have no effect in this cluster, and why; what is said when this is not. */
+  readonly unenforced?: Unenforced;
+  /** Execs, logs and forwarded ports; without it they answer that no node is there. */
+  readonly streams?: PodStreams;
   /** What /version says: "1.32". */
   readonly kubernetesVersion?: string;
 }
@@ -50,6 +57,7 @@ export class ApiServer {
       chance: new Chance(options.seed, store.revision),
       catalogue: this.catalogue,
       serviceCIDR: options.serviceCIDR ?? '10.96.0.0/12',
+      unenforced: options.unenforced ?? UNENFORCED,
     });
     const signer = options.pki === undefined ? undefined : new TokenSigner(options.pki.serviceAccountKey);
     const credentials = { tokens: options.tokens, signer, store, clock };
@@ -62,7 +70,7 @@ export class ApiServer {
         registry: this.registry,
         signer,
         userOf: (token) => tokenUser(token, credentials),
-        streams: async () => false,
+        streams: options.streams,
       }),
     });
     const handler = createHandler({
@@ -75,6 +83,10 @@ export class ApiServer {
     // Timeouts of node:http run on the host's clock; a virtual cluster's requests take none of that time.
     this.#http = createServer({ keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 }, handler);
     this.#http.timeout = 0;
+    // An upgrade is a request like any other, until it is answered.
+    this.#http.on('upgrade', (req, socket, head) => {
+      handler(req, awaitUpgrade(req, socket, head));
+    });
     this.#connections = new Connections(this.#http, options.pki);
   }
 

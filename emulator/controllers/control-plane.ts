@@ -17,6 +17,7 @@ import { type Running, type RuntimeOptions, runControllers } from './runtime/run
 import { schedulerController } from './scheduler/scheduler.ts';
 import { statefulSetController } from './statefulset/statefulset.ts';
 import { taintEvictionController } from './taint-eviction/taint-eviction.ts';
+import { unenforcedController } from './unenforced/unenforced.ts';
 
 export interface ControlPlaneOptions extends RuntimeOptions {
   /** "10.244.0.0/16"; undefined leaves nodes without podCIDR. */
@@ -61,6 +62,7 @@ function controllers(options: ControlPlaneOptions): Controller[] {
     daemonSetController,
     jobController,
     garbageCollector(garbageOptions(registry)),
+    unenforcedController(registry.unenforced),
   ];
 }
 

@@ -7,6 +7,9 @@ import { applyPatch, PATCH_TYPES } from '../patch/patch.ts';
 import type { Registry, Target } from '../registry.ts';
 import type { ResourceInfo } from '../resources/resource.ts';
 import { badRequest, methodNotAllowed, noSuchPath, unsupportedMediaType } from '../status-error.ts';
+import { handleExec } from '../streams/exec.ts';
+import { handleLog } from '../streams/log.ts';
+import type { PodStreams } from '../streams/pod-streams.ts';
 import type { Status } from '../types/meta.ts';
 import { mediaType, readBody } from './body.ts';
 import { decodeAny, decodeBody } from './decode.ts';
@@ -21,8 +24,7 @@ export interface SubresourceOptions {
   readonly signer: TokenSigner | undefined;
   /** Whom a token stands for. */
   readonly userOf: (token: string) => ReturnType<Authenticator>;
-  /** Streams of a pod: log, exec, attach, port-forward. False: not one of them. */
-  readonly streams: (exchange: Exchange, target: Target, name: string) => Promise<boolean>;
+  readonly streams: PodStreams | undefined;
 }
 
 export class Subresources {
@@ -52,8 +54,13 @@ export class Subresources {
         return handleEphemeralContainers(registry, exchange, target, writeOptions(exchange));
       case 'token':
         return this.#token(exchange, target);
+      case 'log':
+        return handleLog(registry, this.#options.streams, exchange, target);
+      case 'exec':
+      case 'attach':
+        return handleExec(registry, this.#options.streams, exchange, target, name);
       default:
-        if (!(await this.#options.streams(exchange, target, name))) throw noSuchPath();
+        throw noSuchPath();
     }
   }
 
