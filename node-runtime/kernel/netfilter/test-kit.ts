@@ -229,6 +229,19 @@ export class NfLab {
       [4, undefined, to],
     ]);
   }
+  /** In by a device, then INPUT or FORWARD as the destination is after PREROUTING. Undefined: died, or is for this host. */
+  route(skb: Skb, from: NetDevice, to: NetDevice): Skb | undefined {
+    const now = this.#pass(skb, [[0, from, undefined]]);
+    if (now === undefined) return undefined;
+    if (this.kernel.ipv4.addrType(this.ns, ip.dst(now.bytes, now.network)) === 'LOCAL') {
+      this.#pass(now, [[1, from, undefined]]);
+      return undefined;
+    }
+    return this.#pass(now, [
+      [2, from, to],
+      [4, undefined, to],
+    ]);
+  }
   input(skb: Skb, from: NetDevice = this.eth0): Skb | undefined {
     return this.#pass(skb, [
       [0, from, undefined],

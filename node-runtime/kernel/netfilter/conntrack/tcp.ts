@@ -213,7 +213,8 @@ function tcpNew(ct: Conntrack, b: Uint8Array, e: Int32Array, at: number, index: 
 function takeOptions(e: Int32Array, at: number, dir: number, b: Uint8Array, l4: number): void {
   const o = readOptions(b, l4);
   setScale(e, at, dir, o & 15);
-  setFlags(e, at, dir, ((o & 16) !== 0 ? F_WINDOW_SCALE : 0) | ((o & 32) !== 0 ? F_SACK_PERM : 0));
+  const kept = flags(e, at, dir) & F_BE_LIBERAL;
+  setFlags(e, at, dir, kept | ((o & 16) !== 0 ? F_WINDOW_SCALE : 0) | ((o & 32) !== 0 ? F_SACK_PERM : 0));
 }
 
 /** tcp_init_sender: true when the segment is a simultaneous open, which needs no further check. */
@@ -308,6 +309,8 @@ function tcpInWindow(
       // More than the window allows, but should the peer take it, its ACK must not look like one from nowhere.
       e[snd + END] = end;
       orFlag(e, at, dir, F_DATA_UNACKNOWLEDGED);
+      ct.why = 'more bytes than expected';
+      return outOfWindow(ct, e, at, dir, WIN_IGNORE);
     }
     ct.why = 'SEQ is over upper bound (over the window of the receiver)';
     return outOfWindow(ct, e, at, dir, WIN_INVALID);
@@ -318,7 +321,7 @@ function tcpInWindow(
   }
   if (e[rcv + MAXWIN] !== 0 && !after(end, e[snd + END]! - e[rcv + MAXWIN]! - 1)) {
     ct.why = 'SEQ is under lower bound (already ACKed data retransmitted)';
-    return outOfWindow(ct, e, at, dir, WIN_INVALID);
+    return outOfWindow(ct, e, at, dir, WIN_IGNORE);
   }
   if (!after(sack, e[rcv + END]! - maxAckWindow - 1)) {
     ct.why = 'ignored ACK under lower bound (possible overly delayed)';
@@ -451,7 +454,8 @@ function resync(e: Int32Array, at: number, dir: number): void {
   clearFlag(e, at, LASTF, F_EXP_CHALLENGE_ACK);
   setFlags(e, at, other, flags(e, at, LASTF));
   e.fill(0, at + dir * DIR + END, at + dir * DIR + END + DIR);
-  setFlags(e, at, dir, 0);
+  // Seen on 6.18: where windows were not trusted before, those of the answering side still are not.
+  setFlags(e, at, dir, flags(e, at, dir) & F_BE_LIBERAL);
   setScale(e, at, dir, 0);
 }
 
@@ -489,6 +493,9 @@ function onReset(
       ((status & IPS_ASSURED) === 0 && lastIndex(e, at) === ACK_SET)) &&
     (u32(b, l4 + 8) | 0) === e[at + LAST_END]
   )
+    return IN_WINDOW;
+  // The answer to a challenge ACK that was let through.
+  if (oldState === sSS && lastIndex(e, at) === ACK_SET && lastDir(e, at) === 1 && seq === e[at + LAST_ACK])
     return IN_WINDOW;
   return sCL;
 }
