@@ -136,15 +136,12 @@ function startMachine(
     shell: directShell(hold),
     ...(dial === undefined ? {} : { dialApi: dial }),
   });
-  let opened = false;
   return {
     url: `memory:${boot.name}`,
     connect() {
       const pair = portPair(stir);
       pairs.add(pair);
       machine.connect(pair.channel);
-      if (!opened && boot.logFile !== undefined) void log.open();
-      opened = true;
       return pair.port;
     },
     kill() {

@@ -30,6 +30,16 @@ describe('createLog', () => {
     ]);
     expect(statSync(file).mode & 0o777).toBe(0o600);
   });
+  it('writes what it held when it is closed before it was opened', () => {
+    const file = join(folder, 'd.log');
+    const log = createLog({ name: 'n1', level: 'info', file, now: () => 7 });
+    log.error({ error: 'why' }, 'could not be set up');
+    log.close();
+    log.close();
+    expect(lines(file)).toEqual([
+      { level: 50, node: 'n1', pid: process.pid, time: 7, error: 'why', msg: 'could not be set up' },
+    ]);
+  });
   it('changes its level for all that were made from it', async () => {
     const file = join(folder, 'b.log');
     const log = createLog({ name: 'n1', level: 'error', file });
@@ -38,6 +48,7 @@ describe('createLog', () => {
     child.debug({}, 'no');
     log.setLevel('debug');
     child.debug({}, 'yes');
+    await log.open();
     log.setLevel('silent');
     child.error({}, 'no');
     log.close();
@@ -47,8 +58,8 @@ describe('createLog', () => {
     const file = join(folder, 'c.log');
     writeFileSync(file, `${'x'.repeat(8 << 20)}\n`);
     const log = createLog({ name: 'n1', level: 'info', file });
-    await log.open();
     log.info({}, 'the last');
+    await log.open();
     await turn();
     log.info({}, 'the first');
     log.close();

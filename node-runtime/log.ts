@@ -1,11 +1,13 @@
-// A process's log: pino's JSON lines, each daemon a named child. pino itself is loaded when the node is up (it takes a
-// good part of a start), so the first lines wait; a file is kept under a limit by starting a new one. Nothing on the
-// packet path logs.
+// A process's log: pino's JSON lines, each daemon a named child. pino itself takes a good part of a start, so it is loaded
+// when the node is up and there is something to say; until then lines wait. A file is kept under a limit by starting a
+// new one. Nothing on the packet path logs.
 import { closeSync, fstatSync, openSync, renameSync, writeSync } from 'node:fs';
 import type { LogLevel } from '../emulator/protocol/records.ts';
 
 type Level = Exclude<LogLevel, 'silent'>;
 const ORDER: readonly LogLevel[] = ['silent', 'error', 'warn', 'info', 'debug'];
+/** pino's numbers. */
+const LEVELS: Readonly<Record<Level, number>> = { error: 50, warn: 40, info: 30, debug: 20 };
 /** Bytes after which a file becomes FILE.1 and a new one is begun. */
 const MAX_FILE = 8 << 20;
 const MAX_WAITING = 1000;
@@ -20,7 +22,7 @@ export interface Log {
 
 export interface RootLog extends Log {
   setLevel(level: LogLevel): void;
-  /** Loads pino and writes what has waited. */
+  /** From now on lines are written: what has waited, now. */
   open(): Promise<void>;
   /** Writes what can still be written, now, and closes the file. */
   close(): void;
@@ -44,16 +46,32 @@ export function createLog(options: {
   readonly now?: () => number;
 }): RootLog {
   const now = options.now ?? Date.now;
+  const base = { node: options.name, pid: process.pid };
   let rank = ORDER.indexOf(options.level);
-  let waiting: Line[] = [];
+  const waiting: Line[] = [];
   let write: ((line: Line) => void) | undefined;
   let destination: Destination | undefined;
+  let open = false;
+  let loading: Promise<void> | undefined;
 
   const say = (level: Level, fields: object, message: string): void => {
     if (ORDER.indexOf(level) > rank) return;
     const line = { level, time: now(), fields, message };
     if (write !== undefined) write(line);
-    else if (waiting.length < MAX_WAITING) waiting.push(line);
+    else {
+      if (waiting.length < MAX_WAITING) waiting.push(line);
+      if (open) void load();
+    }
+  };
+  const load = (): Promise<void> => {
+    loading ??= import('pino').then(({ pino }) => {
+      if (write !== undefined) return; // closed meanwhile
+      destination ??= openDestination(options.file);
+      const logger = pino({ base, level: 'debug', timestamp: false }, destination);
+      write = ({ level, time, fields, message }) => logger[level]({ time, ...fields }, message);
+      for (const line of waiting.splice(0)) write(line);
+    });
+    return loading;
   };
   const face = (bindings: object): Log => ({
     error: (fields, message) => say('error', { ...bindings, ...fields }, message),
@@ -68,24 +86,16 @@ export function createLog(options: {
       rank = ORDER.indexOf(level);
     },
     async open() {
-      if (write !== undefined) return;
-      const { pino } = await import('pino');
-      destination = openDestination(options.file);
-      const logger = pino(
-        { base: { node: options.name, pid: process.pid }, level: 'debug', timestamp: false },
-        destination,
-      );
-      write = ({ level, time, fields, message }) => logger[level]({ time, ...fields }, message);
-      for (const line of waiting) write(line);
-      waiting = [];
+      open = true;
+      if (waiting.length > 0) await load();
     },
     close() {
-      if (write === undefined)
-        for (const { level, time, fields, message } of waiting)
-          process.stderr.write(
-            `${JSON.stringify({ level, node: options.name, time, ...fields, msg: message })}\n`,
-          );
-      waiting = [];
+      if (waiting.length > 0) destination ??= openDestination(options.file);
+      // As pino would have written them: there is no time to load it any more.
+      for (const { level, time, fields, message } of waiting.splice(0))
+        destination?.write(
+          `${JSON.stringify({ level: LEVELS[level], ...base, time, ...fields, msg: message })}\n`,
+        );
       write = () => {};
       destination?.close();
     },
@@ -109,7 +119,7 @@ function openDestination(file: string | undefined): Destination {
     const lines = text;
     text = '';
     try {
-      if (lines !== '') size += writeSync(fd, lines);
+      if (lines !== '' && fd !== -1) size += writeSync(fd, lines);
       if (file === undefined || size < MAX_FILE) return;
       closeSync(fd);
       renameSync(file, `${file}.1`);
@@ -126,7 +136,8 @@ function openDestination(file: string | undefined): Destination {
     },
     close() {
       flush();
-      if (file !== undefined) closeSync(fd);
+      if (file !== undefined && fd !== -1) closeSync(fd);
+      fd = -1;
     },
   };
 }

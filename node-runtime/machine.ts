@@ -102,7 +102,10 @@ export function supervised(options: SupervisedOptions): Supervised {
       }
       log.info({ role: boot.role, ...options.took() }, 'ready');
     }
-    return { ready: options.took() };
+    const ready = options.took();
+    // After the answer: the others wait for it.
+    setImmediate(() => void log.open());
+    return { ready };
   });
   supervision.on('log', ({ level }) => {
     log.setLevel(level);

@@ -104,11 +104,7 @@ async function main(): Promise<void> {
   };
   listener.route('/supervise', {
     maxPayload: MAX_MESSAGE,
-    accept: (socket) => {
-      node.connect(socketChannel(socket));
-      // Once somebody is there the log is worth its price.
-      setImmediate(() => void log.open());
-    },
+    accept: (socket) => node.connect(socketChannel(socket)),
   });
   const where: Announcement = { url: listener.url, pid: process.pid };
   if (isMainThread) {

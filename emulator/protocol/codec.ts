@@ -1,6 +1,6 @@
 // Messages as bytes: one MessagePack map per WebSocket message. Decoding trusts nothing: size, then structure (skim),
 // then msgpackr, then the shape of the message's type; what fails is an answer for the sender, never an exception.
-import { Packr } from 'msgpackr';
+import { Packr } from 'msgpackr/pack';
 import type { ErrorCode } from './errors.ts';
 import { type FromNode, fromNode, type ToNode, toNode } from './messages.ts';
 import type { Check } from './shape.ts';

@@ -41,10 +41,13 @@ export function processPlacement(options: ProcessPlacementOptions): Placement {
   };
 }
 
-/** Ours, without what was meant for us alone: a debugger's port can be opened once only. */
+/**
+ * Ours, without what was meant for us alone (a debugger's port can be opened once only), and with what spares a start:
+ * one thread for files, and no looking for native helpers of ws, which is never asked to mask or to check text.
+ */
 function environment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _, NODE_CHANNEL_FD: __, ...env } = process.env;
-  return { ...env, UV_THREADPOOL_SIZE: '1' };
+  return { ...env, UV_THREADPOOL_SIZE: '1', WS_NO_BUFFER_UTIL: '1', WS_NO_UTF_8_VALIDATE: '1' };
 }
 
 async function placed(child: ChildProcess, boot: BootRecord): Promise<Placed> {
