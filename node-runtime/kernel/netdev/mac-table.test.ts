@@ -37,4 +37,13 @@ describe('MacTable', () => {
       { numRuns: 60 },
     );
   });
+
+  it('keeps every address reachable when its neighbours in the table are taken out, in any order', () => {
+    const keys = Array.from({ length: 3000 }, (_, i) => mac(0x0242_0000_0000 + i * 257));
+    const table = new MacTable<number>();
+    for (const [i, key] of keys.entries()) table.set(key, i);
+    for (let i = 0; i < keys.length; i += 2) table.delete(keys[(i * 7) % keys.length]!);
+    const gone = new Set(keys.map((_, i) => (i % 2 === 0 ? (i * 7) % keys.length : -1)));
+    expect(keys.map((key) => table.get(key))).toEqual(keys.map((_, i) => (gone.has(i) ? undefined : i)));
+  });
 });

@@ -66,6 +66,7 @@ export const DROP_REASONS = {
   VXLAN_LOOP: "the frame came out of the tunnel with the device's own MAC as source",
   IP_TUNNEL_ECN: 'marked as congested inside a tunnel although its sender does not understand marks',
   VXLAN_NO_REMOTE: 'no FDB entry names a remote VTEP for this MAC',
+  TUNNEL_NOT_FOUND: 'no tunnel device between these addresses',
   TUNNEL_RECURSION: 'the tunnel packet would go into its own tunnel',
   LINK_QUEUE_FULL: 'the underlay link is behind and its queue is full',
   LINK_NO_PEER: 'nobody on this underlay segment has the MAC',
