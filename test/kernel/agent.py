@@ -68,6 +68,10 @@ def answer_of(packet, ident, proto, dst):
         "tos": packet[1],
         "len": len(packet),
     }
+    if hlen > 20:
+        found["options"] = packet[20:hlen].hex()
+    if kind == 12:
+        found["pointer"] = packet[hlen + 4]
     if kind == 0:
         return found if struct.unpack("!H", packet[hlen + 4 : hlen + 6])[0] == ident else None
     if kind not in (3, 5, 11, 12):
@@ -93,7 +97,8 @@ def echo(req):
     proto = req.get("proto", 1)
     listener = open_in(req["ns"], socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-    sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, proto)
+    options = bytes.fromhex(req.get("options", ""))
+    sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, 255 if options else proto)
     sender.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     tune(sender, req)
     if "src" in req:
@@ -108,7 +113,12 @@ def echo(req):
             head = struct.pack("!BBHHH", 8, 0, 0, ident, seq)
             if proto == 1:
                 head = struct.pack("!BBHHH", 8, 0, checksum(head + body), ident, seq)
-            sender.sendto(head + body, (req["dst"], 0))
+            front = b""
+            if options:
+                size = 20 + len(options) + len(head + body)
+                front = struct.pack("!BBHHHBBH", 0x45 + len(options) // 4, 0, size, 0, 0, req.get("ttl", 64), proto, 0)
+                front += bytes(4) + socket.inet_aton(req["dst"]) + options
+            sender.sendto(front + head + body, (req["dst"], 0))
     except OSError as error:
         listener.close()
         sender.close()

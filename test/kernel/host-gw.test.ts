@@ -13,6 +13,7 @@ import {
   traceroute,
   udp,
   watching,
+  withOptions,
 } from './probes.ts';
 import { HOST_GW } from './topologies.ts';
 
@@ -296,6 +297,52 @@ lab('hgw', HOST_GW, [
       ping('a', '10.55.0.1'),
     ),
     fact: 'nothing',
+  },
+  {
+    name: 'record route: with room for nine, for two, and full',
+    run: inTurn(
+      withOptions('a', '10.244.2.2', `072704${'00'.repeat(36)}00`),
+      withOptions('a', '10.244.2.2', `070b04${'00'.repeat(8)}00`),
+      withOptions('a', '10.244.2.2', '0707080a00000100'),
+    ),
+    fact: 'reply ttl 62 options 072720c0a8640b0af402010af402020af40202c0a8640c0af401010af40102000000000000000000 | reply ttl 62 options 070b0cc0a8640b0af4020100 | reply ttl 62 options 0707080a00000100',
+  },
+  {
+    name: 'record route in errors, on the same bridge and from the node',
+    run: inTurn(
+      withOptions('a', '10.244.2.2', `072704${'00'.repeat(36)}00`, { ttl: 2 }),
+      withOptions('a', '10.244.1.3', `070f04${'00'.repeat(12)}00`),
+      withOptions('n1', '10.244.2.2', `070f04${'00'.repeat(12)}00`),
+    ),
+    fact: '11/0 from 192.168.100.12 options 072718c0a8640bc0a8640cc0a8640c0af401010af401020000000000000000000000000000000000 | reply ttl 64 options 070f100af401030af401030af4010200 | reply ttl 63 options 070f100af402010af402020af4020200',
+  },
+  {
+    name: 'faulty options: parameter problem with the octet',
+    run: inTurn(
+      withOptions('a', '10.244.2.2', '0101070b02000000000000000000'.padEnd(32, '0')),
+      withOptions('a', '10.244.1.1', '44040502'),
+      withOptions('a', '10.244.2.2', '9400000000000000'.slice(0, 8)),
+    ),
+    fact: '12/0 from 10.244.1.1 pointer 24 | reply ttl 64 options 44040522 | 12/0 from 10.244.1.1 pointer 20',
+  },
+  {
+    name: 'timestamps: where the pointer stands and how many had no room',
+    run: inTurn(
+      withOptions('a', '10.244.2.2', `44240500${'00'.repeat(32)}`, { head: 8 }),
+      withOptions('a', '10.244.2.2', `44240501${'00'.repeat(32)}`, { head: 16 }),
+      withOptions('a', '10.244.2.2', `44140503${'0af40202'}00000000${'0af40102'}00000000`, { head: 8 }),
+      withOptions('a', '10.244.2.2', `44080500${'00'.repeat(4)}`, { head: 8 }),
+    ),
+    fact: 'reply ttl 62 options 44242100 | reply ttl 62 options 442425310af40101 | reply ttl 62 options 44141503 | reply ttl 62 options 44080950',
+  },
+  {
+    name: 'source routes are refused; router alert and unknown options pass',
+    run: inTurn(
+      withOptions('n1', '192.168.100.12', '8307040af4020200'),
+      withOptions('a', '10.244.2.2', '94040000'),
+      withOptions('a', '10.244.2.2', '9e040000'),
+    ),
+    fact: 'nothing | reply ttl 62 | reply ttl 62',
   },
 ]);
 

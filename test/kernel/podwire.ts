@@ -5,7 +5,7 @@ import { VirtualClock } from '../../node-runtime/kernel/clock/virtual-clock.ts';
 import type { Kernel } from '../../node-runtime/kernel/netns/kernel.ts';
 import type { Netns } from '../../node-runtime/kernel/netns/netns.ts';
 import type { DatagramSock } from '../../node-runtime/kernel/transport/datagram-sock.ts';
-import { RawSock } from '../../node-runtime/kernel/transport/raw.ts';
+import { IPPROTO_RAW, RawSock } from '../../node-runtime/kernel/transport/raw.ts';
 import type { Sock } from '../../node-runtime/kernel/transport/sock.ts';
 import { TCP_ESTABLISHED } from '../../node-runtime/kernel/transport/tcp/state.ts';
 import {
@@ -57,7 +57,8 @@ export class Podwire implements World {
     const id = ++this.#id & 0xffff;
     const listener = new RawSock(ns, ip.PROTO_ICMP);
     listener.rcvbuf = 1 << 21;
-    const sender = new RawSock(ns, proto);
+    const options = Buffer.from(request.options ?? '', 'hex');
+    const sender = new RawSock(ns, options.length > 0 ? IPPROTO_RAW : proto);
     this.#tune(sender, request);
     sender.setOption('SO_BROADCAST', 1);
     if (request.src !== undefined) sender.bind(ipv4(request.src));
@@ -68,7 +69,8 @@ export class Podwire implements World {
       for (let seq = 0; seq < (request.count ?? 1); seq++) {
         const message = new Uint8Array(8 + body.length);
         icmp.put(message, 0, { type: 'echo', code: 0, id, seq, body });
-        const errno = sender.send(message, ipv4(request.dst));
+        const packet = options.length === 0 ? message : withHeader(message, proto, request, options);
+        const errno = sender.send(packet, ipv4(request.dst));
         if (errno !== undefined) return { errno, answers: [] };
       }
       this.#settle();
@@ -186,6 +188,21 @@ export class Podwire implements World {
   }
 }
 
+/** A packet as IP_HDRINCL wants it: the kernel fills in source, identification and checksum. */
+function withHeader(
+  message: Uint8Array,
+  proto: number,
+  request: { readonly dst: string; readonly ttl?: number },
+  options: Uint8Array,
+): Uint8Array {
+  const hlen = ip.MIN_HLEN + options.length;
+  const packet = new Uint8Array(hlen + message.length);
+  const dst = ipv4(request.dst);
+  ip.put(packet, 0, { totalLen: packet.length, ttl: request.ttl ?? 64, proto, src: ANY, dst, options });
+  packet.set(message, hlen);
+  return packet;
+}
+
 /** The ICMP message in an IP packet, if it answers the probe: answer_of in agent.py. */
 function answerOf(b: Uint8Array, id: number, proto: number, dst: string): Omit<Answer, 'ms'> | undefined {
   const at = ip.ihl(b, 0);
@@ -197,6 +214,8 @@ function answerOf(b: Uint8Array, id: number, proto: number, dst: string): Omit<A
     ttl: ip.ttl(b, 0),
     tos: ip.tos(b, 0),
     len: b.length,
+    ...(at > ip.MIN_HLEN ? { options: Buffer.from(b.subarray(ip.MIN_HLEN, at)).toString('hex') } : {}),
+    ...(type === icmp.PARAMETER_PROBLEM ? { pointer: icmp.pointer(b, at) } : {}),
   };
   if (type === icmp.ECHO_REPLY) return icmp.id(b, at) === id ? found : undefined;
   if (!icmp.isError(type)) return undefined;

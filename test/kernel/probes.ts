@@ -42,6 +42,18 @@ export const errorInFull =
     return `${brief(a)}: ttl ${a.ttl} tos ${a.tos} len ${a.len}${quoted}, after ${Math.round(a.ms / 1000)} s`;
   };
 
+/** The answer to a packet with IP options (hexadecimal), and the first `head` digits of those it carries. */
+export const withOptions =
+  (ns: string, dst: string, options: string, more: Echo & { readonly head?: number } = {}) =>
+  async (world: World): Promise<string> => {
+    const { head, ...request } = more;
+    const { errno, answers } = await world.echo({ ns, dst, options, timeout: 500, ...request });
+    const a = answers[0];
+    if (a === undefined) return errno ?? 'nothing';
+    const pointer = a.pointer === undefined ? '' : ` pointer ${a.pointer}`;
+    return `${brief(a)}${pointer}${a.options === undefined ? '' : ` options ${a.options.slice(0, head)}`}`;
+  };
+
 /** How many of `count` packets sent at once are answered. */
 export const flood =
   (ns: string, dst: string, count: number, options: Echo = {}) =>

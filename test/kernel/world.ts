@@ -18,6 +18,8 @@ export interface EchoRequest {
   readonly answers?: number;
   /** IP protocol of the probe, ICMP unless given. */
   readonly proto?: number;
+  /** IP options in hexadecimal, whole words; with them the probe is sent with a header of its own making. */
+  readonly options?: string;
   /** Milliseconds to wait. */
   readonly timeout: number;
 }
@@ -34,6 +36,8 @@ export interface Answer {
   readonly quotedSrc?: string;
   readonly mtu?: number;
   readonly gateway?: string;
+  readonly pointer?: number;
+  readonly options?: string;
   /** After the first packet was sent. */
   readonly ms: number;
 }

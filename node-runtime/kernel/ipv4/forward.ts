@@ -8,9 +8,13 @@ import * as ip from '../wire/ipv4.ts';
 import { IPSKB_DOREDIRECT, IPSKB_FORWARDED } from './fragment.ts';
 import { sendRedirect } from './icmp-xmit.ts';
 import type { InDevice } from './net.ts';
+import { forwardOptions } from './options.ts';
 import { output } from './output.ts';
 import type { Route } from './route.ts';
 import { forwardMtu } from './route-output.ts';
+
+/** First octet of a header without options: version 4, 20 bytes. */
+const NO_OPTIONS = 0x45;
 
 /** ip_forward: `skb.dst` is the route, `data` at the IP header. Takes the skb. */
 export function ipForward(skb: Skb, from: InDevice): void {
@@ -39,6 +43,7 @@ export function ipForward(skb: Skb, from: InDevice): void {
     return;
   }
   ip.decTtl(b, at);
+  if (b[at] !== NO_OPTIONS) forwardOptions(skb, route);
   if ((skb.cb & IPSKB_DOREDIRECT) !== 0) sendRedirect(net, skb, route);
   if (skb.trace !== 0) traceForward(skb, dev, route);
   const out = route.dev!;

@@ -103,7 +103,7 @@ function timestamp(net: Ipv4Net, skb: Skb): void {
   icmpReply(skb, net.ns, icmp.TIMESTAMP_REPLY, replySource(net, skb), (reply, at) => {
     put32(reply.bytes, at + icmp.HLEN + 4, now);
     put32(reply.bytes, at + icmp.HLEN + 8, now);
-    reply.trim(ip.MIN_HLEN + icmp.HLEN + 12);
+    reply.tail = at + icmp.HLEN + 12;
   });
 }
 

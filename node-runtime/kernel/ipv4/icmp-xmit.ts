@@ -9,6 +9,7 @@ import * as icmp from '../wire/icmp.ts';
 import * as ip from '../wire/ipv4.ts';
 import { inetSelectAddr, isLocal } from './devinet.ts';
 import { type Ipv4Net, ipv4Net } from './net.ts';
+import { echoOptions } from './options.ts';
 import { localOut } from './output.ts';
 import { type Route, RT_SCOPE_LINK } from './route.ts';
 import { findOutput, outputMtu } from './route-output.ts';
@@ -98,20 +99,22 @@ function sendError(
 ): void {
   const { kernel, sysctl } = net.ns;
   const from = offender.network;
-  const room = Math.min(outputMtu(net, route, dev, dst), MAX_ERROR) - ip.MIN_HLEN - icmp.HLEN;
+  const options = echoOptions(net, offender, src);
+  const hlen = ip.MIN_HLEN + options.length;
+  const room = Math.min(outputMtu(net, route, dev, dst), MAX_ERROR) - hlen - icmp.HLEN;
   const quoted = Math.min(offender.tail - from, room);
   if (quoted < ip.MIN_HLEN) return;
-  const skb = kernel.pool.alloc(ip.MIN_HLEN + icmp.HLEN + quoted);
-  const at = skb.put(ip.MIN_HLEN + icmp.HLEN + quoted);
+  const skb = kernel.pool.alloc(hlen + icmp.HLEN + quoted);
+  const at = skb.put(hlen + icmp.HLEN + quoted);
   const b = skb.bytes;
-  const body = at + ip.MIN_HLEN;
+  const body = at + hlen;
   icmp.setType(b, body, type);
   icmp.setCode(b, body, code);
   put32(b, body + 4, info);
   b.set(offender.bytes.subarray(from, from + quoted), body + icmp.HLEN);
   icmp.updateChecksum(b, body, skb.tail);
   const tos = icmp.isError(type) ? (ip.tos(offender.bytes, from) & TOS_MASK) | PRECEDENCE_CONTROL : 0;
-  header(skb, at, src, dst, tos, sysctl.ipv4.ip_default_ttl);
+  header(skb, at, { src, dst, tos, ttl: sysctl.ipv4.ip_default_ttl, options });
   skb.dst = route;
   // As icmp_glue_bits: NAT puts the error's addresses back even before the offender's connection is confirmed.
   if (icmp.isError(type)) kernel.ctAttach?.(skb, offender);
@@ -136,10 +139,11 @@ function sendError(
   localOut(skb, net.ns);
 }
 
-function header(skb: Skb, at: number, src: Ipv4, dst: Ipv4, tos: number, ttl: number): void {
-  ip.put(skb.bytes, at, { tos, totalLen: skb.tail - at, ttl, proto: ip.PROTO_ICMP, src, dst });
+type Head = Pick<ip.Ipv4Fields, 'src' | 'dst' | 'tos' | 'ttl' | 'options'>;
+
+function header(skb: Skb, at: number, head: Head): void {
+  skb.transport = ip.put(skb.bytes, at, { ...head, totalLen: skb.tail - at, proto: ip.PROTO_ICMP });
   skb.network = at;
-  skb.transport = at + ip.MIN_HLEN;
   skb.protocol = ETH_P_IP;
 }
 
@@ -172,15 +176,18 @@ export function icmpReply(
   if (findOutput(net, dst, src, 0, true, net.choice) !== undefined) return;
   const { route } = net.choice;
   const len = question.tail - question.data;
-  const skb = kernel.pool.alloc(ip.MIN_HLEN + len);
-  const at = skb.put(ip.MIN_HLEN + len);
-  const body = at + ip.MIN_HLEN;
+  const options = echoOptions(net, question, src);
+  const hlen = ip.MIN_HLEN + options.length;
+  const skb = kernel.pool.alloc(hlen + len);
+  const at = skb.put(hlen + len);
+  const body = at + hlen;
   skb.bytes.set(question.bytes.subarray(question.data, question.tail), body);
   icmp.setType(skb.bytes, body, type);
   icmp.setCode(skb.bytes, body, 0);
   patch?.(skb, body);
   icmp.updateChecksum(skb.bytes, body, skb.tail);
-  header(skb, at, src, dst, ip.tos(question.bytes, question.network), sysctl.ipv4.ip_default_ttl);
+  const tos = ip.tos(question.bytes, question.network);
+  header(skb, at, { src, dst, tos, ttl: sysctl.ipv4.ip_default_ttl, options });
   skb.dst = route;
   if (question.trace !== 0) skb.trace = question.trace | TRACE_REPLY;
   if (sysctl.ipv4.fwmark_reflect !== 0) skb.mark = question.mark;

@@ -12,10 +12,14 @@ import type { InputVerdict } from './flow.ts';
 import { ipForward } from './forward.ts';
 import { IPSKB_DOREDIRECT } from './fragment.ts';
 import { type InDevice, type Ipv4Net, inDevice } from './net.ts';
+import { receiveOptions } from './options.ts';
 import { traceRoute } from './output.ts';
 import { defrag } from './reassemble.ts';
 import type { Route } from './route.ts';
 import { findInput } from './route-input.ts';
+
+/** First octet of a header without options: version 4, 20 bytes. */
+const NO_OPTIONS = 0x45;
 
 /** Whether the header's words sum to zero; most headers have ten of them. */
 function headerSumOk(b: Uint8Array, at: number, hlen: number): boolean {
@@ -90,6 +94,7 @@ function rcvFinish(skb: Skb, from: InDevice): void {
     if (verdict.redirect) skb.cb |= IPSKB_DOREDIRECT;
   }
   const route = skb.dst as Route;
+  if (skb.bytes[skb.data] !== NO_OPTIONS && !receiveOptions(net, skb, dev)) return;
   if (route.type === 'unicast') {
     if (skb.trace !== 0) traceRoute(net.ns, skb, route, route.dev!);
     ipForward(skb, from);

@@ -1,7 +1,8 @@
 // From the IP header to the link: ip_finish_output2 (net/ipv4/ip_output.c) and neigh_output (include/net/neighbour.h).
-import type { NetDevice } from '../netns/device.ts';
+import { ETH_HLEN, type NetDevice } from '../netns/device.ts';
 import { ETH_P_IP, type Skb } from '../skb/skb.ts';
 import { ANY, formatIpv4, formatMac, ip4 } from '../wire/addr.ts';
+import * as ethernet from '../wire/ethernet.ts';
 import * as ip from '../wire/ipv4.ts';
 import { type Neigh, NUD_CONNECTED } from './neigh.ts';
 import { type Ipv4Net, inDevice } from './net.ts';
@@ -30,9 +31,22 @@ export function neighXmit(net: Ipv4Net, skb: Skb, dev: NetDevice): void {
 
 /** neigh_resolve_output's second half: the header and out. */
 export function neighEmit(neigh: Neigh, skb: Skb): void {
-  const dev = neigh.dev;
-  dev.header(skb, neigh.mac, dev.mac, ETH_P_IP);
+  const { dev } = neigh;
+  const at = skb.push(ETH_HLEN);
+  const b = skb.bytes;
+  const hh = neigh.hh ?? hardHeader(neigh);
+  for (let i = 0; i < ETH_HLEN; i++) b[at + i] = hh[i]!;
+  skb.mac = at;
+  skb.protocol = ETH_P_IP;
   dev.queueXmit(skb);
+}
+
+/** eth_header_cache. A device that changes its own address has its entries flushed, so this one can't be stale. */
+function hardHeader(neigh: Neigh): Uint8Array {
+  const hh = new Uint8Array(ETH_HLEN);
+  ethernet.put(hh, 0, { dst: neigh.mac, src: neigh.dev.mac, type: ETH_P_IP });
+  neigh.hh = hh;
+  return hh;
 }
 
 /** ip_neigh_for_gw: the entry of the gateway, or of the destination itself. */

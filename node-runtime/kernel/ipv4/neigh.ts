@@ -55,6 +55,8 @@ export class Neigh {
   readonly dev: NetDevice;
   readonly addr: Ipv4;
   mac: Mac = MAC_ZERO;
+  /** The Ethernet header of IPv4 packets to it, made at first use: hh_cache. Undefined once an address has changed. */
+  hh: Uint8Array | undefined = undefined;
   state = NUD_NONE;
   /** Removed from the table: whoever holds it looks it up again. */
   dead = false;
@@ -249,6 +251,7 @@ export class NeighTable {
     }
     if (!same) {
       neigh.mac = mac;
+      neigh.hh = undefined;
       if ((state & NUD_CONNECTED) === 0)
         neigh.confirmed = now - this.ns.sysctl.neigh.base_reachable_time_ms * 2;
     }
