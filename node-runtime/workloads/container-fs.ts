@@ -63,6 +63,19 @@ export class ContainerFs {
     this.#needParent('open', path);
     this.#with(path, (fs, at) => fs.write(at, bytes, mode === undefined ? {} : { mode }), 'open');
   }
+  /** Why open(2) for writing would fail; undefined when it would not. */
+  whyNotWrite(path: string): 'EISDIR' | 'ENOENT' | 'ENOTDIR' | 'EROFS' | undefined {
+    const whole = normalizePath(path);
+    if (this.exists(whole)) {
+      if (this.stat(whole).kind === 'dir') return 'EISDIR';
+    } else {
+      const parent = normalizePath(`${whole}/..`);
+      if (!this.exists(parent)) return 'ENOENT';
+      if (this.stat(parent).kind !== 'dir') return 'ENOTDIR';
+    }
+    const mount = this.#mounts.find(({ target }) => whole === target || whole.startsWith(`${target}/`));
+    return mount?.readOnly === true ? 'EROFS' : undefined;
+  }
   append(path: string, bytes: Uint8Array): void {
     const old = this.exists(path) ? this.read(path) : new Uint8Array(0);
     const whole = new Uint8Array(old.length + bytes.length);

@@ -15,6 +15,7 @@ const STRERROR: Readonly<Record<string, string>> = {
   EHOSTUNREACH: 'No route to host',
   EINVAL: 'Invalid argument',
   EISCONN: 'Transport endpoint is already connected',
+  EISDIR: 'Is a directory',
   EMSGSIZE: 'Message too long',
   ENETUNREACH: 'Network is unreachable',
   ENODEV: 'No such device',
@@ -23,10 +24,12 @@ const STRERROR: Readonly<Record<string, string>> = {
   ENOBUFS: 'No buffer space available',
   ENOPROTOOPT: 'Protocol not available',
   ENOTCONN: 'Transport endpoint is not connected',
+  ENOTDIR: 'Not a directory',
   EOPNOTSUPP: 'Operation not supported',
   EPERM: 'Operation not permitted',
   EPIPE: 'Broken pipe',
   EPROTO: 'Protocol error',
+  EROFS: 'Read-only file system',
   ETIMEDOUT: 'Connection timed out',
 };
 

@@ -1,22 +1,16 @@
 // Every program that Podwire has of its own, by the name it is called by. What is not here (grep, jq, seq …) is the shell's.
+import { brctl, bridge } from './commands/bridge.ts';
+import { conntrack } from './commands/conntrack.ts';
 import { curl } from './commands/curl.ts';
 import { ip } from './commands/ip.ts';
+import { iptablesCommand, iptablesRestoreCommand, iptablesSaveCommand } from './commands/iptables.ts';
+import { lsns, tc } from './commands/kernel-views.ts';
 import { nc } from './commands/nc.ts';
 import { ping } from './commands/ping.ts';
+import { redisCli } from './commands/redis-cli.ts';
+import { arp, netstat, route, ss } from './commands/ss.ts';
+import { sysctl } from './commands/sysctl.ts';
 import { traceroute } from './commands/traceroute.ts';
-import {
-  arp,
-  brctl,
-  bridge,
-  iptablesCommand,
-  iptablesRestoreCommand,
-  iptablesSaveCommand,
-  lsns,
-  netstat,
-  ss,
-  sysctl,
-  tc,
-} from './commands/views.ts';
 import { wget } from './commands/wget.ts';
 import type { Program } from './process.ts';
 import { agnhost } from './programs/agnhost.ts';
@@ -34,6 +28,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   brctl,
   bridge,
   cat,
+  conntrack,
   curl,
   date,
   echo,
@@ -42,19 +37,23 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   'http-echo': httpEcho,
   httpd,
   'httpd-foreground': apache,
-  ip,
   iperf3,
+  ip,
   iptables: iptablesCommand,
   'iptables-restore': iptablesRestoreCommand,
   'iptables-save': iptablesSaveCommand,
   lsns,
   nc,
+  ncat: nc,
+  netcat: nc,
   netstat,
   nginx,
   pause,
   ping,
   'podwire-server': anyServer,
+  'redis-cli': redisCli,
   'redis-server': redis,
+  route,
   sleep,
   ss,
   sysctl,
@@ -65,7 +64,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   whoami,
 };
 
-/** By name or path: /usr/bin/curl is curl, /docker-entrypoint.sh nginx is found by its own name. */
+/** By name or path: /usr/bin/curl is curl. */
 export const programOf = (command: string): Program | undefined => {
   const name = command.split('/').at(-1)!;
   return Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;

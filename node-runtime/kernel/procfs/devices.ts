@@ -5,13 +5,14 @@ import type { Netns } from '../netns/netns.ts';
 import { qdiscText } from '../qdisc/default.ts';
 import { MatchQdisc } from '../qdisc/match.ts';
 import { formatMac } from '../wire/addr.ts';
+import { linkFlags, linkName } from './ip-addr.ts';
 
 /** /proc/net/dev. */
 export function procDev(ns: Netns): string {
   const head =
     'Inter-|   Receive                                                |  Transmit\n face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n';
   const rows = [...ns.devices.values()].map(({ name, stats: s }) => {
-    const rx = `${String(s.rxBytes).padStart(8)} ${String(s.rxPackets).padStart(7)} ${String(s.rxErrors).padStart(4)} ${String(s.rxDropped).padStart(4)}    0     0          0         0`;
+    const rx = `${String(s.rxBytes).padStart(7)} ${String(s.rxPackets).padStart(7)} ${String(s.rxErrors).padStart(4)} ${String(s.rxDropped).padStart(4)}    0     0          0         0`;
     const tx = `${String(s.txBytes).padStart(8)} ${String(s.txPackets).padStart(7)} ${String(s.txErrors).padStart(4)} ${String(s.txDropped).padStart(4)}    0     0       0          0`;
     return `${name.padStart(6)}: ${rx} ${tx}\n`;
   });
@@ -52,7 +53,7 @@ export function bridgeLink(ns: Netns): string {
     .flatMap((b) =>
       b.ports.map(
         (p) =>
-          `${p.dev.ifindex}: ${p.dev.name}: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu ${p.dev.mtu} master ${b.name} state ${p.state} priority 32 cost 2 \n`,
+          `${p.dev.ifindex}: ${linkName(p.dev)}: <${linkFlags(p.dev)}> mtu ${p.dev.mtu} master ${b.name} state ${p.state} priority 32 cost 2 \n`,
       ),
     )
     .join('');
@@ -86,18 +87,16 @@ export function lsns(kernel: Kernel): string {
     String(i + 1),
     'root',
     i === 0 ? 'unassigned' : String(i - 1),
-    ns.name,
+    i === 0 ? '' : `/run/netns/${ns.name}`,
+    i === 0 ? '/sbin/init' : '/pause',
   ]);
-  const head = ['NS', 'TYPE', 'NPROCS', 'PID', 'USER', 'NETNSID', 'COMMAND'];
+  const head = ['NS', 'TYPE', 'NPROCS', 'PID', 'USER', 'NETNSID', 'NSFS', 'COMMAND'];
   const widths = head.map((h, i) => Math.max(h.length, ...rows.map((r) => r[i]!.length)));
   const right = new Set([0, 2, 3, 5]);
   return [head, ...rows]
-    .map(
-      (r) =>
-        `${r
-          .map((c, i) => (right.has(i) ? c.padStart(widths[i]!) : c.padEnd(widths[i]!)))
-          .join(' ')
-          .trimEnd()}\n`,
-    )
+    .map((r) => {
+      const cells = r.map((c, i) => (right.has(i) ? c.padStart(widths[i]!) : c.padEnd(widths[i]!)));
+      return `${cells.join(' ').trimEnd()}\n`;
+    })
     .join('');
 }

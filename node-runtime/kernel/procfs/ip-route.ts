@@ -8,10 +8,9 @@ import {
   NUD_REACHABLE,
   NUD_STALE,
 } from '../ipv4/neigh.ts';
-import type { NetDevice } from '../netns/device.ts';
 import type { Netns } from '../netns/netns.ts';
 import { rtnetlink } from '../rtnetlink/rtnetlink.ts';
-import { formatIpv4, formatMac, type Ipv4, parsePrefix } from '../wire/addr.ts';
+import { formatIpv4, formatMac, type Ipv4, netmask, parsePrefix } from '../wire/addr.ts';
 
 const text = (lines: readonly string[]): string => lines.map((l) => `${l} \n`).join('');
 
@@ -27,7 +26,8 @@ export function ipRouteGet(ns: Netns, dst: Ipv4): string {
   const { type, dev, gateway, src } = rtnetlink(ns).routeGet(dst);
   const kind = type === 'UNICAST' ? '' : `${type.toLowerCase()} `;
   const via = gateway === undefined ? '' : ` via ${formatIpv4(gateway)}`;
-  return `${kind}${formatIpv4(dst)}${via} dev ${dev.name} src ${formatIpv4(src)} uid 0 \n    cache \n`;
+  const cache = type === 'LOCAL' ? 'cache <local>' : 'cache';
+  return `${kind}${formatIpv4(dst)}${via} dev ${dev.name} src ${formatIpv4(src)} uid 0 \n    ${cache} \n`;
 }
 
 const STATES: readonly (readonly [number, string])[] = [
@@ -53,23 +53,22 @@ export function ipNeigh(ns: Netns, dev?: string): string {
   );
 }
 
-/** `bridge fdb show [dev DEV]`. */
+/** `bridge fdb show [dev DEV]`: the device is named only where it was not. */
 export function bridgeFdb(ns: Netns, dev?: string): string {
-  return text(
-    rtnetlink(ns)
-      .fdbList(dev)
-      .map((e) =>
-        [
-          formatMac(e.mac),
-          `dev ${e.dev}`,
-          ...(e.dst === undefined ? [] : [`dst ${formatIpv4(e.dst)}`]),
-          ...(e.port === undefined ? [] : [`port ${e.port}`]),
-          ...(e.vni === undefined ? [] : [`vni ${e.vni}`]),
-          ...(e.master === undefined ? ['self'] : [`master ${e.master}`]),
-          ...(e.permanent ? ['permanent'] : []),
-        ].join(' '),
-      ),
-  );
+  return rtnetlink(ns)
+    .fdbList(dev)
+    .map((e) => {
+      const words = [
+        formatMac(e.mac),
+        ...(dev === undefined ? [`dev ${e.dev}`] : []),
+        ...(e.dst === undefined ? [] : [`dst ${formatIpv4(e.dst)}`]),
+        ...(e.port === undefined ? [] : [`port ${e.port}`]),
+        ...(e.vni === undefined ? [] : [`vni ${e.vni}`]),
+        e.master === undefined ? 'self' : `master ${e.master}`,
+      ];
+      return `${words.join(' ')} ${e.permanent ? 'permanent' : ''}\n`;
+    })
+    .join('');
 }
 
 /** /proc/net/arp. */
@@ -85,36 +84,38 @@ export function procArp(ns: Netns): string {
 
 /** A word of /proc/net/route: little-endian hexadecimal. */
 const hex = (n: number): string =>
-  (((n & 255) << 24) | ((n & 0xff00) << 8) | ((n >>> 8) & 0xff00) | (n >>> 24))
+  ((((n & 255) << 24) | ((n & 0xff00) << 8) | ((n >>> 8) & 0xff00) | (n >>> 24)) >>> 0)
     .toString(16)
-    .replace('-', '')
-    .padStart(8, '0')
-    .toUpperCase();
-const littleEndian = (n: number): string => hex(n >>> 0);
+    .toUpperCase()
+    .padStart(8, '0');
 
-/** /proc/net/route. */
+/** RTF_UP, RTF_GATEWAY, RTF_HOST, RTF_REJECT (include/uapi/linux/route.h). */
+const routeFlags = ({ gateway, len, type }: { gateway: number; len: number; type: string }): number =>
+  1 |
+  (gateway !== 0 ? 2 : 0) |
+  (len === 32 ? 4 : 0) |
+  (type === 'unreachable' || type === 'prohibit' ? 0x200 : 0);
+
+/** /proc/net/route: fib_route_seq_show. */
 export function procRoute(ns: Netns): string {
   const head = 'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT';
   const rows = rtnetlink(ns)
     .routeList()
-    .filter((r): r is typeof r & { dev: NetDevice } => r.dev !== undefined)
-    .map((r) => {
-      const mask = r.len === 0 ? 0 : (0xffffffff << (32 - r.len)) >>> 0;
-      const flags = 1 | (r.gateway !== 0 ? 2 : 0) | (r.len === 32 ? 4 : 0);
-      return [
-        r.dev.name,
-        littleEndian(r.dst),
-        littleEndian(r.gateway),
-        String(flags).padStart(4, '0'),
+    .map((r) =>
+      [
+        r.dev?.name ?? '*',
+        hex(r.dst),
+        hex(r.gateway),
+        routeFlags(r).toString(16).toUpperCase().padStart(4, '0'),
         0,
         0,
         r.metric,
-        littleEndian(mask),
+        hex(netmask(r.len)),
         r.mtu,
         0,
         0,
-      ].join('\t');
-    });
+      ].join('\t'),
+    );
   return [head, ...rows].map((l) => `${l.padEnd(127)}\n`).join('');
 }
 

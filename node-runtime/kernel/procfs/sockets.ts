@@ -1,135 +1,44 @@
-// The sockets of a namespace as /proc/net/tcp and /proc/net/udp show them (net/ipv4/tcp_ipv4.c, udp.c) and as `ss` prints them.
+// /proc/net/tcp, /proc/net/udp and /proc/net/raw: tcp4_seq_show, udp4_seq_show, raw_seq_show. The column of kernel pointers is
+// zeros, as unprivileged readers see it; `sl` counts rows, where Linux has the hash bucket.
 import type { Netns } from '../netns/netns.ts';
-import type { Sock } from '../transport/sock.ts';
-import { sockNet } from '../transport/sock-net.ts';
-import { STATE_NAMES, TCP_LISTEN } from '../transport/tcp/state.ts';
-import { tcpNet } from '../transport/tcp/tcp-net.ts';
-import type { TcpSock } from '../transport/tcp/tcp-sock.ts';
-import { formatIpv4, type Ipv4 } from '../wire/addr.ts';
+import { type SocketInfo, sockets } from '../transport/listing.ts';
+import { TCP_LISTEN, TCP_SYN_RECV, TCP_TIME_WAIT } from '../transport/tcp/state.ts';
+import { TcpSock } from '../transport/tcp/tcp-sock.ts';
+import type { Ipv4 } from '../wire/addr.ts';
 
-export interface SocketRow {
-  readonly proto: 'tcp' | 'udp';
-  /** As in include/net/tcp_states.h: 1 ESTABLISHED, 7 CLOSE (an unconnected UDP socket), 10 LISTEN. */
-  readonly state: number;
-  readonly src: Ipv4;
-  readonly sport: number;
-  readonly dst: Ipv4;
-  readonly dport: number;
-  readonly rx: number;
-  readonly tx: number;
-  readonly ino: number;
-  readonly owner: string;
+const TCP_WIDTH = 149;
+const UDP_WIDTH = 127;
+const POINTER = '0000000000000000';
+/** Milliseconds per jiffy: USER_HZ is 100. */
+const JIFFY = 10;
+
+const hex = (n: number, width: number): string => (n >>> 0).toString(16).toUpperCase().padStart(width, '0');
+const swap = (a: Ipv4): number => ((a & 255) << 24) | ((a & 0xff00) << 8) | ((a >>> 8) & 0xff00) | (a >>> 24);
+const end = (a: Ipv4, port: number): string => `${hex(swap(a), 8)}:${hex(port, 4)}`;
+
+export function procSockets(ns: Netns, proto: 'tcp' | 'udp' | 'raw'): string {
+  const rows = sockets(ns).filter((s) => s.proto === proto);
+  const tcp = proto === 'tcp';
+  const head = tcp
+    ? '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode'
+    : '   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops';
+  const width = tcp ? TCP_WIDTH : UDP_WIDTH;
+  return [head, ...rows.map(tcp ? tcpRow : datagramRow)].map((line) => `${line.padEnd(width)}\n`).join('');
 }
 
-const UDP_UNCONNECTED = 7;
-const UDP_CONNECTED = 1;
+const common = (s: SocketInfo): string =>
+  `${end(s.local, s.lport)} ${end(s.remote, s.rport)} ${hex(s.state, 2)} ${hex(s.txQueue, 8)}:${hex(s.rxQueue, 8)} ${hex(s.timer, 2)}:${hex(Math.round(s.expires / JIFFY), 8)} ${hex(s.retransmits, 8)} ${String(s.uid).padStart(5)} ${'0'.padStart(8)} ${s.ino}`;
 
-const row = (proto: 'tcp' | 'udp', sk: Sock, state: number, rx: number, tx: number): SocketRow => ({
-  proto,
-  state,
-  src: sk.rcvSaddr,
-  sport: sk.sport,
-  dst: sk.daddr,
-  dport: sk.dport,
-  rx,
-  tx,
-  ino: sk.ino,
-  owner: sk.owner,
-});
-
-/** Every TCP and UDP socket with a port, listeners first. */
-export function socketRows(ns: Netns): SocketRow[] {
-  const tcp = [...tcpNet(ns).bind.all()].map((sk: TcpSock) => {
-    const listening = sk.state === TCP_LISTEN;
-    return row(
-      'tcp',
-      sk,
-      sk.state,
-      listening ? sk.acceptQueue.length : sk.rcv.ready,
-      listening ? sk.backlog : (sk.writeSeq - sk.sndUna) >>> 0,
-    );
-  });
-  const udp = [...sockNet(ns).udp.all()].map((sk) =>
-    row('udp', sk, sk.connected ? UDP_CONNECTED : UDP_UNCONNECTED, sk.queue.length, 0),
-  );
-  return [...tcp, ...udp].sort(
-    (a, b) => Number(b.state === TCP_LISTEN) - Number(a.state === TCP_LISTEN) || a.ino - b.ino,
-  );
+function tcpRow(s: SocketInfo, i: number): string {
+  const row = `${String(i).padStart(4)}: ${common({ ...s, txQueue: s.state === TCP_LISTEN ? 0 : s.txQueue })}`;
+  if (s.state === TCP_TIME_WAIT) return `${row} 3 ${POINTER}`;
+  if (s.state === TCP_SYN_RECV) return `${row} 1 ${POINTER}`;
+  const { sock } = s;
+  if (s.state === TCP_LISTEN || !(sock instanceof TcpSock)) return `${row} 1 ${POINTER} 100 0 0 10 0`;
+  const ssthresh = sock.ssthresh >= 0x7fff_ffff ? -1 : sock.ssthresh;
+  const quick = (sock.quickacks << 1) | (sock.pingpong > 0 ? 1 : 0);
+  return `${row} ${s.timer === 0 ? 1 : 2} ${POINTER} ${Math.round(sock.rto / JIFFY)} ${Math.round(sock.ato / JIFFY)} ${quick} ${sock.cwnd} ${ssthresh}`;
 }
 
-const hexAddr = (a: Ipv4, port: number): string =>
-  `${[a & 255, (a >>> 8) & 255, (a >>> 16) & 255, a >>> 24].map((o) => o.toString(16).padStart(2, '0')).join('')}:${port.toString(16).padStart(4, '0')}`.toUpperCase();
-
-/** /proc/net/tcp or /proc/net/udp. */
-export function procSockets(ns: Netns, proto: 'tcp' | 'udp'): string {
-  const head =
-    '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode';
-  const hex = (n: number, width: number): string => n.toString(16).padStart(width, '0').toUpperCase();
-  const rows = socketRows(ns)
-    .filter((r) => r.proto === proto)
-    .map((r, i) =>
-      `${String(i).padStart(4)}: ${hexAddr(r.src, r.sport)} ${hexAddr(r.dst, r.dport)} ${hex(r.state, 2)} ${hex(r.tx, 8)}:${hex(r.rx, 8)} 00:00000000 00000000     0        0 ${r.ino} 1 0000000000000000 100 0 0 10 0`.padEnd(
-        149,
-      ),
-    );
-  return [head.padEnd(149), ...rows].map((l) => `${l}\n`).join('');
-}
-
-const SS_STATES: Readonly<Record<string, string>> = {
-  ESTABLISHED: 'ESTAB',
-  TIME_WAIT: 'TIME-WAIT',
-  LISTEN: 'LISTEN',
-  CLOSE: 'UNCONN',
-};
-const stateText = (r: SocketRow): string => {
-  if (r.proto === 'udp') return r.state === UDP_CONNECTED ? 'ESTAB' : 'UNCONN';
-  const name = STATE_NAMES[r.state] ?? '';
-  return SS_STATES[name] ?? name.replaceAll('_', '-');
-};
-const at = (a: Ipv4, port: number): string => `${formatIpv4(a)}:${port === 0 ? '*' : port}`;
-
-export interface SsOptions {
-  readonly listening: boolean;
-  readonly all: boolean;
-  readonly tcp: boolean;
-  readonly udp: boolean;
-  readonly processes: boolean;
-}
-
-/** `ss -n` with -l -a -t -u -p. */
-export function ss(ns: Netns, o: SsOptions): string {
-  const both = o.tcp === o.udp;
-  const rows = socketRows(ns).filter((r) => {
-    if (!both && (r.proto === 'tcp') !== o.tcp) return false;
-    const passive = r.proto === 'tcp' ? r.state === TCP_LISTEN : r.state === UDP_UNCONNECTED;
-    return o.all || passive === o.listening;
-  });
-  const cells = rows.map((r) => [
-    ...(both ? [r.proto] : []),
-    stateText(r),
-    String(r.rx),
-    String(r.tx),
-    at(r.src, r.sport),
-    at(r.dst, r.dport),
-    o.processes && r.owner !== '' ? `users:(("${r.owner}"))` : '',
-  ]);
-  const head = [
-    ...(both ? ['Netid'] : []),
-    'State',
-    'Recv-Q',
-    'Send-Q',
-    'Local Address:Port',
-    'Peer Address:Port',
-    'Process',
-  ];
-  const widths = head.map((h, i) => Math.max(h.length, ...cells.map((c) => c[i]!.length)));
-  return [head, ...cells]
-    .map(
-      (c) =>
-        `${c
-          .map((cell, i) => cell.padEnd(widths[i]!))
-          .join(' ')
-          .trimEnd()}\n`,
-    )
-    .join('');
-}
+const datagramRow = (s: SocketInfo, i: number): string =>
+  `${String(i).padStart(5)}: ${common(s)} 2 ${POINTER} ${s.drops}`;

@@ -22,6 +22,10 @@ const OBJECTS: readonly (readonly [name: string, handler: Handler])[] = [
   ['neighbour', neigh],
   ['neighbor', neigh],
   ['netns', netns],
+  [
+    'rule',
+    () => '0:\tfrom all lookup local\n32766:\tfrom all lookup main\n32767:\tfrom all lookup default\n',
+  ],
 ];
 
 export const ip: Program = async (args, proc) => {
@@ -30,8 +34,12 @@ export const ip: Program = async (args, proc) => {
   let ns = proc.ns;
   while (rest[0]?.startsWith('-')) {
     const flag = rest.shift()!;
-    if (/^-(4|f|o|c|color|family|inet)$/.test(flag)) continue;
-    if (/^-{1,2}(br|brief)$/.test(flag)) flags = { ...flags, brief: true };
+    if (/^-{1,2}(c|color|N|Numeric)$/.test(flag)) continue;
+    if (/^-{1,2}(4|family|f)$/.test(flag)) {
+      if (flag !== '-4' && rest.shift() !== 'inet') continue;
+      flags = { ...flags, inet: true };
+    } else if (/^-{1,2}(o|oneline)$/.test(flag)) flags = { ...flags, oneLine: true };
+    else if (/^-{1,2}(br|brief)$/.test(flag)) flags = { ...flags, brief: true };
     else if (/^-{1,2}(s|stats|statistics)$/.test(flag)) flags = { ...flags, stats: true };
     else if (/^-{1,2}(d|details)$/.test(flag)) flags = { ...flags, details: true };
     else if (/^-{1,2}(n|netns)$/.test(flag)) ns = named(rest.shift() ?? '', proc);

@@ -13,6 +13,8 @@ const DEVICES: Readonly<Record<string, 0 | 1 | 2>> = {
 const deviceOf = (path: string): 0 | 1 | 2 | undefined =>
   Object.hasOwn(DEVICES, path) ? DEVICES[path] : undefined;
 
+export const isDevice = (path: string): boolean => deviceOf(path) !== undefined;
+
 type Encoding = string | { readonly encoding?: string | null } | undefined;
 
 const encodingOf = (given: Encoding): BufferEncoding => {

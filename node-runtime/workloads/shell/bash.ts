@@ -2,7 +2,7 @@
 // is the cluster's clock, its output goes out as it is made (live.ts). Loaded at the first script, since it costs tens of
 // milliseconds and as many megabytes.
 import type { ScriptNode } from 'just-bash';
-import { containerFileSystem } from './bash-fs.ts';
+import { containerFileSystem, isDevice, resolvePath } from './bash-fs.ts';
 import type { HostCalls } from './host.ts';
 import {
   JOB,
@@ -12,6 +12,7 @@ import {
   literal,
   MERGE_STDERR,
   makeLive,
+  OPEN,
   OWN_STDIN,
   quoted,
   RUN,
@@ -243,6 +244,14 @@ class Session {
           mergeStderr: flags.includes(MERGE_STDERR),
         };
         return nothing((await calls.run(argv, context.exportedEnv ?? {}, context.cwd, stdin, options)).code);
+      }),
+      defineCommand(OPEN, async (files, context) => {
+        for (const file of files) {
+          const path = resolvePath(context.cwd, file);
+          const why = isDevice(path) ? undefined : await calls.whyNotWrite(path);
+          if (why !== undefined) return nothing(1, `bash: ${file}: ${why}\n`);
+        }
+        return nothing(0);
       }),
       defineCommand(YIELD, async ([status]) => {
         if (performance.now() - this.#lastTurn > TURN) {

@@ -2,6 +2,7 @@
 // messages in and out, so that the script may run in another thread.
 import { FsError } from '../../node-fs.ts';
 import { ReadOnlyError } from '../container-fs.ts';
+import { describeError } from '../errors.ts';
 import { Killed, nextInput, readAll, SIGNAL_NUMBERS, type Signal, sleep } from '../process.ts';
 import type { ShellRequest } from './shell.ts';
 
@@ -38,6 +39,11 @@ export function hostCalls(request: ShellRequest) {
     read: async (path: string): Promise<Uint8Array> => fs.read(path),
     write: async (path: string, bytes: Uint8Array): Promise<void> => fs.write(path, bytes),
     append: async (path: string, bytes: Uint8Array): Promise<void> => fs.append(path, bytes),
+    /** Why a file cannot be written, in words. */
+    whyNotWrite: async (path: string): Promise<string | undefined> => {
+      const code = fs.whyNotWrite(path);
+      return code === undefined ? undefined : describeError(code);
+    },
     exists: async (path: string): Promise<boolean> => fs.exists(path),
     stat: async (path: string) => fs.stat(path),
     list: async (path: string): Promise<string[]> => fs.list(path),

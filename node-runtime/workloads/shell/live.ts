@@ -24,6 +24,8 @@ export const JOB_VARIABLE = '__podwire_job';
 export const WAIT = 'podwire-wait';
 export const KILL = 'podwire-kill';
 export const TRAP = 'podwire-trap';
+/** `podwire-open FILE…`: fails, and says why, when one of them cannot be written; just-bash would end the script. */
+export const OPEN = 'podwire-open';
 /** Flags of RUN: standard input is the shell's own; standard error goes where standard output goes. */
 export const OWN_STDIN = 'i';
 export const MERGE_STDERR = 'm';
@@ -245,9 +247,41 @@ class Rewriter {
     }
     const devices = [...(sinks.out ? [toDevice(1)] : []), ...(sinks.err ? [toDevice(2)] : [])];
     // First, so that what the command itself says comes after them, and 2>&1 means the device.
-    return { ...named, redirections: [...devices, ...node.redirections] };
+    return guarded({ ...named, redirections: [...devices, ...node.redirections] }, node.redirections, sinks);
   }
 }
+
+/** The command behind a look at the files that it wants to write. */
+function guarded(command: SimpleCommandNode, own: readonly Redirection[], sinks: Sinks): CommandNode {
+  const files: WordNode[] = [];
+  for (const { operator, target } of own)
+    if (
+      /^&?>[>|]?$/.test(operator) &&
+      target.type === 'Word' &&
+      plainText(target)?.startsWith('/dev/') !== true
+    )
+      files.push(target);
+  // What it says of the command before must still be true of that one.
+  if (files.length === 0 || mentionsStatus(command)) return command;
+  const open: SimpleCommandNode = {
+    ...simple(literal(OPEN), ...files),
+    redirections: sinks.err ? [toDevice(2)] : [],
+  };
+  const pipeline = (one: CommandNode): PipelineNode => ({
+    type: 'Pipeline',
+    commands: [one],
+    negated: false,
+  });
+  const both: StatementNode = {
+    ...statement(open),
+    pipelines: [pipeline(open), pipeline(command)],
+    operators: ['&&'],
+  };
+  return { type: 'Group', body: [both], redirections: [] };
+}
+
+const mentionsStatus = (command: SimpleCommandNode): boolean =>
+  /"parameter":"\?"/.test(JSON.stringify([command.args, command.assignments, command.redirections]));
 
 const baseName = (command: string): string => command.split('/').at(-1)!;
 
