@@ -12,7 +12,7 @@ export default defineConfig({
     projects: [
       project('unit', [
         '{emulator,node-runtime,coredns-lite,scenarios}/**/*.test.ts',
-        'test/{arch,compliance,packets}/**/*.test.ts',
+        'test/{arch,compliance,packets,support}/**/*.test.ts',
       ]),
       project('e2e', ['test/e2e/**/*.test.ts'], {
         testTimeout: 60_000,

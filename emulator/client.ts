@@ -1,11 +1,14 @@
 // The library: what scripts, the scenario runner and other people's tests import to drive a cluster.
 //
 //   import { Cluster } from 'podwire';
-//   const cluster = await Cluster.start({ nodes: 2 });
+//   const cluster = await Cluster.start({ cluster: { nodes: 2 } });
 //   await cluster.apply(manifests);
+//   await cluster.wait('pods');
 //   const { code, stdout } = await cluster.exec('pod/a', ['ping', '-c', '1', await cluster.address('pod/b')]);
 //   await cluster.stop();
 export { Cluster, type ClusterOptions } from './cluster/cluster.ts';
+export { awaitCondition, CONDITIONS, type WaitOptions } from './cluster/condition.ts';
+export { eventually } from './cluster/eventually.ts';
 export { API_VERSION, type ClusterOverrides, readCluster } from './cluster/read.ts';
 export { formatRef, parseRef, parseTarget, type Ref, type Target } from './cluster/ref.ts';
 export type {

@@ -83,15 +83,7 @@ for (const [name, entry] of Object.entries(modules)) {
 if (process.argv.includes('--types')) {
   const tsc = spawnSync(
     process.execPath,
-    [
-      join(root, 'node_modules/typescript/bin/tsc'),
-      '--noEmit',
-      'false',
-      '--emitDeclarationOnly',
-      '--declaration',
-      '--outDir',
-      join(dist, 'types'),
-    ],
+    [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'scripts/types.tsconfig.json'],
     { cwd: root, stdio: ['ignore', 2, 2] },
   );
   if (tsc.status !== 0) process.exit(1);

@@ -34,9 +34,11 @@ export async function exec(place: string, argv: readonly string[], flags: ExecFl
   try {
     return (await running.exited).code;
   } finally {
-    if (tty !== undefined && flags.stdin === true) process.stdin.setRawMode(false);
-    process.stdin.unref();
-    process.stdin.pause();
+    // A file as standard input (`< /dev/null`) has neither raw mode nor a handle to let go of.
+    if (flags.stdin === true) {
+      if (tty !== undefined) process.stdin.setRawMode(false);
+      process.stdin.destroy();
+    }
     await cluster.stop();
   }
 }

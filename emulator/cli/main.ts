@@ -169,6 +169,19 @@ program
     exit((await import('./objects.ts')).get(kind, which, options)),
   );
 program
+  .command('wait')
+  .description('wait until pods or nodes have a condition')
+  .argument('<what>', 'pods, nodes, pod/NAME or node/NAME')
+  .addOption(
+    new Option('--for <condition>', 'the condition')
+      .choices(['Ready', 'NotReady', 'Deleted', 'Running', 'Succeeded', 'Failed'])
+      .default('Ready'),
+  )
+  .option('--timeout <duration>', 'how long', '30s')
+  .addOption(name())
+  .option('-n, --namespace <namespace>', 'namespace of the object', 'default')
+  .action(async (what: string, options) => exit((await import('./wait.ts')).wait(what, options)));
+program
   .command('delete')
   .description('delete an object')
   .argument('<object>', 'pod/NAME')
@@ -201,6 +214,4 @@ async function exit(verb: Promise<number>): Promise<void> {
 }
 
 interrupted();
-program.parseAsync(process.argv).catch((error: unknown) => {
-  process.exitCode = fail(error);
-});
+program.parseAsync(process.argv).catch((error: unknown) => exit(Promise.resolve(fail(error))));

@@ -7,10 +7,12 @@ import { InputError } from '../input/error.ts';
 import { readDocuments } from '../input/reader.ts';
 import type { TraceResult } from '../observe/trace-result.ts';
 import type { ClusterSpec } from '../protocol/cluster.ts';
+import { ProtocolError } from '../protocol/errors.ts';
 import type { StatsReport, ViewResult } from '../protocol/records.ts';
+import { awaitCondition, type WaitOptions } from './condition.ts';
 import { readManifests } from './manifests.ts';
 import { API_VERSION, readCluster } from './read.ts';
-import { parseRef, parseTarget, type Ref, type Target } from './ref.ts';
+import { formatRef, parseRef, parseTarget, type Ref, type Target } from './ref.ts';
 import type {
   Capture,
   CapturedFrame,
@@ -105,6 +107,18 @@ export class Cluster {
   /** False when there was none. */
   async delete(ref: string | Ref): Promise<boolean> {
     return (await this.#caller.call('delete', { ref: asRef(ref) })) as boolean;
+  }
+
+  /**
+   * Resolves when one pod or node ("pod/a"), or every one there is ("pods", "nodes"), has the condition; otherwise rejects with
+   * E_TIMEOUT and what was seen last.
+   */
+  async wait(thing: string | Ref, options: WaitOptions = {}): Promise<void> {
+    const all = thing === 'pods' || thing === 'nodes';
+    const { met, seen } = await awaitCondition(this, all ? thing : asRef(thing), options);
+    if (met) return;
+    const name = typeof thing === 'string' ? thing : formatRef(thing);
+    throw new ProtocolError('E_TIMEOUT', `${name} is not ${options.condition ?? 'Ready'}: ${seen}`);
   }
 
   /** The IPv4 address of a pod, node, docker container, external host, the router or the control plane. */

@@ -1,7 +1,6 @@
 // A command in a pod, a container or on a node, held against its exit code and output.
 import type { Reader } from '../../emulator/client.ts';
-import { formatRef, parseRef, type Ref } from '../../emulator/client.ts';
-import { eventually } from '../eventually.ts';
+import { eventually, formatRef, parseRef, type Ref } from '../../emulator/client.ts';
 import type { Verb } from '../step.ts';
 import { references, substitute } from '../substitute.ts';
 import { readMatches, type TextMatch } from '../text-match.ts';

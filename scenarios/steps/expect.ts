@@ -1,6 +1,7 @@
 // One packet sent and followed to its end: delivered or not, how the receiver saw it, and if it died, where and why.
 // Nothing is timed out for a denied packet: the drop is known.
 import {
+  eventually,
   formatRef,
   hopLine,
   parseTarget,
@@ -10,7 +11,6 @@ import {
   type TraceOptions,
   type TraceResult,
 } from '../../emulator/client.ts';
-import { eventually } from '../eventually.ts';
 import type { Verb } from '../step.ts';
 import { readRef } from './exec.ts';
 

@@ -1,8 +1,7 @@
 // Every pod to every other, each by its own address: the Kubernetes network model in one check.
 
 import type { Pod } from '../../emulator/api/types/pod.ts';
-import { formatRef, type Ref } from '../../emulator/client.ts';
-import { eventually } from '../eventually.ts';
+import { eventually, formatRef, type Ref } from '../../emulator/client.ts';
 import type { Verb } from '../step.ts';
 
 interface Mesh {

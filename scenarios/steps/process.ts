@@ -1,6 +1,6 @@
 // A command that runs on while other steps happen: a connection held open across a partition.
 import type { Ref } from '../../emulator/client.ts';
-import { eventually } from '../eventually.ts';
+import { eventually } from '../../emulator/client.ts';
 import { type RunContext, StepError, type Verb } from '../step.ts';
 import { substitute } from '../substitute.ts';
 import { readCommand, readRef } from './exec.ts';

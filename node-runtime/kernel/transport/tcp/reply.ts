@@ -2,6 +2,7 @@
 // (tcp_v4_send_reset, tcp_v4_send_ack, ip_build_and_send_pkt). DF is always set on them.
 import type { Netns } from '../../netns/netns.ts';
 import { CHECKSUM_PARTIAL, type Skb } from '../../skb/skb.ts';
+import { TRACE_REPLY } from '../../trace/event.ts';
 import type { Ipv4 } from '../../wire/addr.ts';
 import { put16, put32 } from '../../wire/bytes.ts';
 import { pseudoHeader } from '../../wire/checksum.ts';
@@ -43,8 +44,10 @@ export function sendBare(net: TcpNet, skb: Skb, src: Ipv4, dst: Ipv4, tos: numbe
   skb.ipSummed = CHECKSUM_PARTIAL;
   net.mib.outSegs++;
   pushIpHeader(skb, PROTO_TCP, src, dst, ns.sysctl.ipv4.ip_default_ttl, tos, true);
-  skb.trace = trace;
-  if (trace !== 0) ns.kernel.traceEvent(skb, ns, 'send', 'TCP answers by itself');
+  if (trace !== 0) {
+    skb.trace = trace | TRACE_REPLY;
+    ns.kernel.traceEvent(skb, ns, 'send', 'TCP answers by itself');
+  }
   ns.kernel.ipv4.localOut(skb, ns);
 }
 
