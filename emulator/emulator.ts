@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { bootstrap } from './api/bootstrap.ts';
 import type { Clock } from './api/clock.ts';
 import { duplexPair } from './api/duplex-pair.ts';
+import { UNENFORCED, type Unenforced } from './api/resources/unenforced.ts';
 import { ApiServer } from './api/server.ts';
 import { formatAddress, parseRange } from './cluster/prefix.ts';
 import { type Caller, localCaller, type Operations } from './control/caller.ts';
@@ -73,6 +74,8 @@ export async function startEmulator(
       store,
       clock,
       seed: spec.seed,
+      serviceCIDR: spec.serviceCIDR,
+      unenforced: unenforcedIn(spec),
       tokens: new Map([[token, { name: 'system:masters', groups: ['system:masters'] }]]),
     });
     stops.push(() => api.close());
@@ -151,6 +154,16 @@ export async function startEmulator(
     await stop();
     throw error;
   }
+}
+
+/** What has no effect in this cluster. Services have theirs where a kube-proxy runs. */
+function unenforcedIn({ runtime, proxy, nodes }: ClusterSpec): Unenforced {
+  const proxied =
+    runtime === 'kubernetes' &&
+    nodes.some((n) => (n.proxy.mode ?? proxy.mode) !== 'none' && !n.without.includes('kube-proxy'));
+  if (!proxied) return UNENFORCED;
+  const { Service: _, ...rest } = UNENFORCED;
+  return rest;
 }
 
 /** Virtual time moves while somebody waits for an answer. */

@@ -1,6 +1,7 @@
 // What runs on a node, composed: the files, the shell and the container runtime that several share, and each daemon with what it is
 // given. Upstream's counterpart is a node's systemd units and static configuration.
 
+import type { ProxySpec } from '../emulator/protocol/cluster.ts';
 import { type ApiClient, createApiClient } from './api-client/api-client.ts';
 import { IptablesTool } from './cni/iptables-tool.ts';
 import type { CniHost, Plugin } from './cni/plugin.ts';
@@ -18,6 +19,7 @@ import { installFlannel } from './flanneld/install-cni.ts';
 import { iptables } from './kernel/netfilter/iptables/iptables.ts';
 import { iptablesRestore } from './kernel/netfilter/iptables/restore.ts';
 import { formatIpv4, parseIpv4, parsePrefix } from './kernel/wire/addr.ts';
+import { KubeProxy } from './kube-proxy/kube-proxy.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import { NetnsMounts } from './kubelet/netns-mounts.ts';
 import type { ContainerRuntime } from './kubelet/runtime.ts';
@@ -42,6 +44,10 @@ export function nodeStarters(shell: Shell): DaemonStarter[] {
   const backendOf = ({ config, node }: Pick<DaemonContext, 'config' | 'node'>) => ({
     ...config.cluster.network,
     ...node.network,
+  });
+  const proxyOf = ({ cluster, node }: Pick<DaemonContext['config'], 'cluster' | 'node'>) => ({
+    ...cluster.proxy,
+    ...node?.proxy,
   });
   let kept: readonly DockerContainer[] = [];
   return [
@@ -84,6 +90,11 @@ export function nodeStarters(shell: Shell): DaemonStarter[] {
           },
         };
       },
+    },
+    {
+      name: 'kube-proxy',
+      wanted: (config) => config.cluster.runtime === 'kubernetes' && proxyOf(config).mode !== 'none',
+      start: (context) => sharedOf(context).kubeProxy(proxyOf(context.config)),
     },
     {
       name: 'kubelet',
@@ -178,6 +189,28 @@ class Shared {
         api.stop();
       },
       ready: daemon.ready,
+    };
+  }
+
+  kubeProxy(spec: ProxySpec) {
+    const { ns, node, log } = this.#context;
+    const api = this.#api('kube-proxy');
+    const stack = socketStack(ns, { owner: 'kube-proxy' });
+    const daemon = new KubeProxy({
+      nodeName: node.name,
+      nodeIP: node.address,
+      ns,
+      spec,
+      api,
+      stack,
+      log: log.child({ daemon: 'kube-proxy' }),
+    });
+    return {
+      stop() {
+        daemon.stop();
+        api.stop();
+        stack.stop();
+      },
     };
   }
 

@@ -11,6 +11,7 @@ import type {
   TimingSpec,
 } from '../protocol/cluster.ts';
 import { contains, formatAddress, overlap, parseAddress, parseRange, type Range } from './prefix.ts';
+import { readNodeProxy, readProxy } from './proxy.ts';
 
 export const API_VERSION = 'podwire.dev/v1alpha1';
 /** The network behind the router: external hosts live there. */
@@ -87,7 +88,10 @@ export function readCluster(
     serviceCIDR: f.serviceCIDR.or('10.96.0.0/16', (r) => r.text()),
     nodeCIDRMaskSize,
     network,
-    proxy: readProxy(f.proxy),
+    proxy: readProxy(
+      f.proxy,
+      f.podCIDR.or('10.244.0.0/16', (r) => r.text()),
+    ),
     dns: readDns(f.dns),
     external: f.external.or([], readExternal),
     seed: overrides.seed ?? f.seed.or(1, (r) => r.integer(0, 0xffff_ffff)),
@@ -202,6 +206,7 @@ const NODE_FIELDS = [
   'sysctls',
   'quirks',
   'network',
+  'proxy',
   'without',
   'docker',
 ] as const;
@@ -235,6 +240,7 @@ function readNodes(
     sysctls: {},
     quirks: [],
     network: {},
+    proxy: {},
     without: [],
     docker: {},
   });
@@ -283,6 +289,7 @@ function readNodes(
         r.list((q) => q.choice(['ct-race', 'vxlan-csum-bug', 'ipvs-conn-reuse'])),
       ),
       network: f.network.or({}, (r) => readNodeNetwork(r, cluster)),
+      proxy: f.proxy.or({}, readNodeProxy),
       without: f.without.or([], (r) => r.list((d) => d.choice(['flanneld', 'kubelet', 'kube-proxy']))),
       docker: f.docker.or({}, readScalars),
     };
@@ -358,13 +365,6 @@ function readScalars(at: Reader): Record<string, string | number | boolean> {
       return [k, value];
     }),
   );
-}
-
-function readProxy(at: Reader): ClusterSpec['proxy'] {
-  if (at.absent) return { mode: 'iptables' };
-  return {
-    mode: at.fields(['mode']).mode.or('iptables', (r) => r.choice(['iptables', 'ipvs', 'nftables', 'none'])),
-  };
 }
 
 function readDns(at: Reader): ClusterSpec['dns'] {

@@ -41,6 +41,13 @@ it.each([
   ['external: [{address: 203.0.113.9}]', false],
   ['placement: inline\nvirtualTime: true', true],
   ['seed: -1', false],
+  [
+    'proxy: {mode: iptables, masqueradeAll: true, minSyncPeriod: 100ms, nodePortAddresses: [192.168.100.0/24]}',
+    true,
+  ],
+  ['proxy: {mode: userspace}', false],
+  ['proxy: {masqueradeBit: 32}', false],
+  ['nodes: [{name: a, proxy: {mode: none}}]', true],
 ])('%s', (text, expected) => {
   expect({ schema: valid(parse(header + text)), reader: accepts(text) }).toEqual({
     schema: expected,

@@ -14,7 +14,7 @@ export interface ClusterSpec {
   /** Bits of a node's share of podCIDR: 24. */
   readonly nodeCIDRMaskSize: number;
   readonly network: NetworkSpec;
-  readonly proxy: { readonly mode: 'iptables' | 'ipvs' | 'nftables' | 'none' };
+  readonly proxy: ProxySpec;
   readonly dns: { readonly domain: string; readonly upstream: 'emulated' | 'host' };
   /** Hosts outside the cluster, behind the router. */
   readonly external: readonly ExternalSpec[];
@@ -39,6 +39,8 @@ export interface NodeSpec {
   readonly quirks: readonly string[];
   /** Where this node's network settings differ from the cluster's: a wrong VNI, say. */
   readonly network: Partial<NetworkSpec>;
+  /** Where this node's kube-proxy differs from the cluster's. */
+  readonly proxy: Partial<ProxySpec>;
   /** Daemons that are not started: ["flanneld"]. */
   readonly without: readonly string[];
   /** Docker's daemon.json, for `runtime: docker`: {"bip": "10.5.1.1/24", "mtu": 1472}. */
@@ -62,6 +64,28 @@ export interface NetworkSpec {
   /** "cni0", or "cbr0" for the kubenet style. */
   readonly bridge: string;
   readonly hairpin: boolean;
+}
+
+/** kube-proxy's configuration: what of KubeProxyConfiguration (kubeproxy.config.k8s.io/v1alpha1) changes what packets meet. */
+export interface ProxySpec {
+  readonly mode: 'iptables' | 'none';
+  /** How a packet is known to come from a pod. */
+  readonly detectLocalMode: 'ClusterCIDR' | 'NodeCIDR' | 'BridgeInterface' | 'InterfaceNamePrefix';
+  /** For ClusterCIDR; "": nothing is known to be a pod's. */
+  readonly clusterCIDR: string;
+  readonly bridgeInterface: string;
+  readonly interfaceNamePrefix: string;
+  /** Ranges of the node addresses that NodePorts answer on; empty: all. */
+  readonly nodePortAddresses: readonly string[];
+  readonly localhostNodePorts: boolean;
+  readonly masqueradeAll: boolean;
+  readonly masqueradeBit: number;
+  /** Milliseconds. */
+  readonly minSyncPeriod: number;
+  readonly syncPeriod: number;
+  readonly conntrackTCPEstablishedTimeout: number;
+  readonly conntrackTCPCloseWaitTimeout: number;
+  readonly conntrackTCPBeLiberal: boolean;
 }
 
 export interface ExternalSpec {

@@ -2,6 +2,7 @@
 
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
+import { proxyDefaults } from '../../emulator/cluster/proxy.ts';
 import type { ClusterSpec, NodeSpec } from '../../emulator/protocol/cluster.ts';
 import type { InlineModule, InlineWorld } from '../../emulator/protocol/inline.ts';
 import type { ProbeOutcome, ProbeRecord } from '../../emulator/protocol/records.ts';
@@ -30,6 +31,7 @@ export function bareNode(n: number, segment: 'a' | 'b' = 'a', more: Partial<Node
     sysctls: {},
     quirks: [],
     network: {},
+    proxy: {},
     without: ['flanneld', 'dockerd', 'kubelet'],
     docker: {},
     ...more,
@@ -57,7 +59,7 @@ export function bareCluster(nodes: readonly NodeSpec[], more: Partial<ClusterSpe
       bridge: 'cni0',
       hairpin: true,
     },
-    proxy: { mode: 'none' },
+    proxy: { ...proxyDefaults('10.244.0.0/16'), mode: 'none' },
     dns: { domain: 'cluster.local', upstream: 'emulated' },
     external: [],
     seed: 1,
