@@ -69,7 +69,7 @@ describe.runIf(canRun('the packed tarball', missing('npm')))('npm pack', () => {
         ...['--types', 'node', '--typeRoots', join(ROOT, 'node_modules/@types'), file],
       ]);
     expect(tsc('sound.ts').all).toBe('');
-    expect(tsc('wrong.ts').all).toMatch(/wrong\.ts\(16,20\): error TS2345/);
+    expect(tsc('wrong.ts').all).toMatch(/wrong\.ts\(15,20\): error TS2345/);
     await writeFile(join(folder, 'sound.js'), PROGRAM);
     expect(run(process.execPath, ['sound.js']).all).toBe('0 delivered\n');
   });
