@@ -21,6 +21,13 @@ export function readMatch(at: Reader): TextMatch {
   }
 }
 
+/** The line to show of an output: the first that one of `matches` is found in, otherwise the last. Undefined: there is none. */
+export function tellingLine(output: string, matches: readonly TextMatch[]): string | undefined {
+  const lines = output.trimEnd().split('\n');
+  const line = lines.find((l) => matches.some((m) => m.test(l))) ?? lines.at(-1)!;
+  return line === '' ? undefined : line.trim();
+}
+
 /** One match or a list of them; all must hold. */
 export const readMatches = (at: Reader): TextMatch[] =>
   at.or([], (r) => (r.isList ? r.list(readMatch) : [readMatch(r)]));

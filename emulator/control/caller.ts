@@ -53,8 +53,18 @@ const deaf: CallStream = { send() {}, onMessage() {} };
 
 export function localCaller(operations: Operations, close: () => Promise<void>): Caller {
   return {
-    async call(method, params, stream = deaf, signal = new AbortController().signal) {
-      return operationOf(operations, method)(params as never, stream, signal);
+    async call(method, params, stream = deaf, signal) {
+      // A signal of its own for each call, as over a socket: what an operation hangs on it ends with the call, and does not pile up
+      // on one that the caller keeps.
+      const aborter = new AbortController();
+      const abort = (): void => aborter.abort(signal?.reason);
+      if (signal?.aborted === true) abort();
+      signal?.addEventListener('abort', abort, { once: true });
+      try {
+        return await operationOf(operations, method)(params as never, stream, aborter.signal);
+      } finally {
+        signal?.removeEventListener('abort', abort);
+      }
     },
     close,
   };

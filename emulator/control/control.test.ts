@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Caller, localCaller, type Operations, streamPair } from './caller.ts';
 import { decode } from './codec.ts';
@@ -61,6 +62,13 @@ describe.each(carriers)('operations %s', (_, make) => {
     const call = caller.call('echo', {}, undefined, aborter.signal);
     aborter.abort(new Error('cancelled'));
     await expect(call).rejects.toThrow('cancelled');
+  });
+  it('leave nothing on the signal that they were called with', async () => {
+    caller = await make();
+    const { signal } = new AbortController();
+    await caller.call('double', { n: 1 }, undefined, signal);
+    await expect(caller.call('fail', {}, undefined, signal)).rejects.toThrow();
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 });
 

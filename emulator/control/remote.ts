@@ -55,16 +55,24 @@ export async function remoteCaller(url: string, token: string): Promise<Caller> 
       return new Promise((resolve, reject) => {
         if (ws.readyState !== ws.OPEN) return reject(new RemoteError('E_CLOSED', 'the emulator has gone'));
         if (signal?.aborted) return reject(signal.reason);
-        pending.set(id, {
-          resolve,
-          reject,
-          stream:
-            theirs === undefined ? undefined : stream(theirs, (message) => send({ t: 'data', id, message })),
-        });
-        signal?.addEventListener('abort', () => {
+        const abort = (): void => {
           if (!pending.delete(id)) return;
           send({ t: 'cancel', id });
-          reject(signal.reason);
+          reject(signal?.reason);
+        };
+        const done = (): void => signal?.removeEventListener('abort', abort);
+        signal?.addEventListener('abort', abort, { once: true });
+        pending.set(id, {
+          resolve(value) {
+            done();
+            resolve(value);
+          },
+          reject(error) {
+            done();
+            reject(error);
+          },
+          stream:
+            theirs === undefined ? undefined : stream(theirs, (message) => send({ t: 'data', id, message })),
         });
         send({ t: 'call', id, method, params });
       });

@@ -3,7 +3,7 @@ import type { Reader } from '../../emulator/client.ts';
 import { eventually, formatRef, parseRef, type Ref } from '../../emulator/client.ts';
 import type { Verb } from '../step.ts';
 import { references, substitute } from '../substitute.ts';
-import { readMatches, type TextMatch } from '../text-match.ts';
+import { readMatches, type TextMatch, tellingLine } from '../text-match.ts';
 
 interface Exec {
   readonly in: Ref;
@@ -84,13 +84,14 @@ export const exec: Verb<Exec> = {
       ...step.stderr.map((m) => `error output ${m.want}`),
       ...step.lacks.map((m) => `no ${m.want}`),
     ];
-    const output = (last.stdout + last.stderr).trimEnd().split('\n');
+    const output = last.stdout + last.stderr;
+    const line = tellingLine(output, [...step.stdout, ...step.stderr]);
     report.check({
       name: `${formatRef(step.in)}: ${step.run}`,
       expected: wants.join(', '),
-      seen: `exit code ${last.code}${output.at(-1) === '' ? '' : `, "${output.at(-1)}"`}`,
+      seen: `exit code ${last.code}${line === undefined ? '' : `, "${line}"`}`,
       ok,
-      ...(ok ? {} : { detail: output }),
+      ...(ok ? {} : { detail: output.trimEnd().split('\n') }),
     });
   },
 };

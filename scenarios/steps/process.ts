@@ -64,9 +64,9 @@ export const type: Verb<Type> = {
         10,
       )) === true;
     context.report.check({
-      name: `${step.to}: "${step.text}"`,
-      expected: `answer "${step.answer}"`,
-      seen: output === '' ? 'no answer' : `"${output.trim()}"`,
+      name: `${step.to}: ${JSON.stringify(step.text)}`,
+      expected: `answer ${JSON.stringify(step.answer)}`,
+      seen: output === '' ? 'no answer' : JSON.stringify(output.trim()),
       ok,
     });
   },
