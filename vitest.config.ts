@@ -11,7 +11,7 @@ export default defineConfig({
     pool: 'threads',
     projects: [
       project('unit', [
-        '{emulator,node-runtime,coredns-lite,scenarios}/**/*.test.ts',
+        '{emulator,node-runtime,coredns-lite,scenarios,bench}/**/*.test.ts',
         'test/{arch,compliance,packets,support}/**/*.test.ts',
       ]),
       project('e2e', ['test/e2e/**/*.test.ts'], {

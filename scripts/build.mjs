@@ -17,6 +17,7 @@ const programs = {
   podwire: 'emulator/cli/main.ts',
   'coredns-lite': 'coredns-lite/main.ts',
   bench: 'bench/main.ts',
+  baseline: 'bench/baseline.ts',
 };
 /** The library, for others to import; and the worker that runs scripts, which imports just-bash where npm put it. */
 const modules = { client: 'emulator/client.ts', userland: 'node-runtime/workloads/userland/main.ts' };
