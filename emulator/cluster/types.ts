@@ -79,4 +79,6 @@ export interface NodeStatus {
   readonly address: string;
   readonly podCIDR: string | undefined;
   readonly restarts: number;
+  /** What its last start took until it was set up: milliseconds since the process began, and of CPU. */
+  readonly start: { readonly ms: number; readonly cpuMs: number } | undefined;
 }

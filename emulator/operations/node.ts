@@ -68,5 +68,6 @@ function statusOf({ registry, supervisor }: OperationContext, name: string, addr
     address,
     podCIDR: object?.spec?.podCIDR,
     restarts: member?.restarts ?? 0,
+    start: member?.report,
   };
 }
