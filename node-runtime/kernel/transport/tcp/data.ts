@@ -103,6 +103,7 @@ function queueInOrder(tp: TcpSock, seg: Segment, skip: number): DropReason | und
     if (!makeRoom(tp, n)) {
       tp.ackPending = true;
       tp.ackNow = true;
+      tp.ackNomem = true;
       return 'SOCKET_RCVBUFF';
     }
     tp.rcv.append(tp.rcvNxt, seg.skb.bytes, seg.dataAt + skip, n);

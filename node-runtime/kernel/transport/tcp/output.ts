@@ -90,6 +90,7 @@ function ackSent(tp: TcpSock): void {
   if (tp.quickacks > 0 && --tp.quickacks === 0) tp.ato = 40;
   tp.ackPending = false;
   tp.ackNow = false;
+  tp.ackNomem = false;
   tp.delackTimer.off();
 }
 

@@ -107,6 +107,8 @@ export class TcpSock extends Sock implements EhashEntry {
   pingpong = 0;
   ackPending = false;
   ackNow = false;
+  /** What came could not be kept: ICSK_ACK_NOMEM. */
+  ackNomem = false;
   ato = 0;
   lrcvtime = 0;
   rcvMss = 536;

@@ -66,6 +66,12 @@ export function receiveWindow(tp: TcpSock): number {
 
 /** tcp_select_window: the value for the header of the segment being built. The right edge never moves back. */
 export function selectWindow(tp: TcpSock): number {
+  if (tp.ackNomem) {
+    // But where what was promised can't be kept, a closed window says so.
+    tp.rcvWnd = 0;
+    tp.rcvWup = tp.rcvNxt;
+    return 0;
+  }
   const current = receiveWindow(tp);
   let window = windowToOffer(tp);
   if (window < current) {
