@@ -1,6 +1,8 @@
 // What the kubelet knows of a pod beside its spec (upstream: kubecontainer.PodStatus plus the probe results and the reason cache).
 // A plain record, so that `reconcile` and `podStatus` are functions of it.
 
+import type { Pod } from '../../emulator/api/types/pod.ts';
+
 export interface Termination {
   readonly containerID: string;
   readonly exitCode: number;
@@ -70,3 +72,46 @@ export const NEW_CONTAINER: ContainerRecord = {
 export const recordOf = (state: PodState, name: string): ContainerRecord =>
   state.containers.get(name) ?? NEW_CONTAINER;
 export const isRunning = (record: ContainerRecord): boolean => record.run?.kind === 'running';
+
+/** A new sandbox: all that ran in the old one is past. */
+export function forgotten(record: ContainerRecord): ContainerRecord {
+  const last = record.run?.kind === 'exited' ? record.run.end : record.last;
+  return { ...NEW_CONTAINER, restartCount: record.restartCount, imageID: record.imageID, last };
+}
+
+/** What the API still says of the containers: where the node was restarted, all that a kubelet has to go by. */
+export function recalled(pod: Pod, now: number): PodState {
+  const containers = new Map<string, ContainerRecord>();
+  const { status } = pod;
+  const all = [
+    ...(status?.initContainerStatuses ?? []),
+    ...(status?.containerStatuses ?? []),
+    ...(status?.ephemeralContainerStatuses ?? []),
+  ];
+  for (const known of all) {
+    const ended = known.state?.terminated ?? known.lastState?.terminated;
+    const ran = known.state?.running;
+    if (ran === undefined && ended === undefined) continue;
+    const end: Termination = {
+      containerID: known.containerID ?? '',
+      exitCode: ran !== undefined ? 255 : ended!.exitCode,
+      signal: undefined,
+      reason: ran !== undefined ? 'Unknown' : (ended!.reason ?? 'Error'),
+      message: undefined,
+      startedAt: Date.parse(ran?.startedAt ?? ended?.startedAt ?? '') || undefined,
+      finishedAt: ran !== undefined ? now : Date.parse(ended?.finishedAt ?? '') || now,
+    };
+    containers.set(known.name, {
+      ...NEW_CONTAINER,
+      run: { kind: 'exited', end },
+      restartCount: known.restartCount,
+      imageID: known.imageID,
+    });
+  }
+  const failed =
+    status?.phase === 'Failed' && status.reason !== undefined
+      ? { reason: status.reason, message: status.message ?? '' }
+      : undefined;
+  const startTime = Date.parse(status?.startTime ?? '') || now;
+  return { sandbox: undefined, containers, startTime, failed };
+}
