@@ -26,6 +26,7 @@ const NUMBERS: Readonly<Record<Errno, number>> = {
   ENOPROTOOPT: -92,
   ENOTCONN: -107,
   EOPNOTSUPP: -95,
+  EPERM: -1,
   EPIPE: -32,
   EPROTO: -71,
   ETIMEDOUT: -110,

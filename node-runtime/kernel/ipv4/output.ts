@@ -20,7 +20,7 @@ import type { Route } from './route.ts';
 import { findOutput, forwardMtu, outputMtu } from './route-output.ts';
 
 /** ip_local_out: routes the packet if nobody has, fills in identification and checksum, and sends it. Takes the skb. */
-export function localOut(skb: Skb, ns: Netns): void {
+export function localOut(skb: Skb, ns: Netns): boolean {
   const net = ipv4Net(ns);
   const b = skb.bytes;
   const at = skb.data;
@@ -29,18 +29,19 @@ export function localOut(skb: Skb, ns: Netns): void {
   const replies = ns.kernel.traceReplies;
   if (skb.trace === 0 && replies.size !== 0) skb.trace = replies.claim(skb, ns.inum, ns.kernel.clock.now());
   net.ip.OutRequests++;
-  if (skb.dst === undefined && !routeOwn(net, skb)) return;
+  if (skb.dst === undefined && !routeOwn(net, skb)) return true;
   if (ip.id(b, at) === 0 && !ip.df(b, at)) ip.setId(b, at, nextIdent(net, skb));
   ip.setTotalLen(b, at, skb.len);
   ip.updateChecksum(b, at);
   if (!ns.hooks.isEmpty(NF_INET_LOCAL_OUT)) {
     const out = outDevice(net, skb.dst as Route);
     const kept = ns.hooks.run(skb, inDevice(out).localOut);
-    if (kept === undefined) return;
+    if (kept === undefined) return false;
     skb = kept;
   }
   const dev = outDevice(net, skb.dst as Route);
   output(net, skb, dev, inDevice(dev).postRouting);
+  return true;
 }
 
 /** The device that a packet with this route leaves by. */

@@ -46,8 +46,11 @@ export interface Ipv4Ops {
   updatePmtu(ns: Netns, dst: Ipv4, mtu: number): void;
   /** icmp_send: an error about `offender` (data anywhere, `network` at its IP header), which is not freed. */
   icmpSend(offender: Skb, ns: Netns, type: number, code: number, info?: number): void;
-  /** ip_local_out for an skb whose IP header (at `data`) is complete but for id and checksum. Takes the skb. */
-  localOut(skb: Skb, ns: Netns): void;
+  /**
+   * ip_local_out for an skb whose IP header (at `data`) is complete but for id and checksum. Takes the skb. False when a hook of
+   * LOCAL_OUT let it go no further, which a datagram's sender is told as EPERM.
+   */
+  localOut(skb: Skb, ns: Netns): boolean;
   addrType(ns: Netns, addr: Ipv4, dev?: NetDevice): AddrType;
   /** inet_select_addr: the address this host would use towards `dst` when sending out of `dev`. */
   selectAddr(ns: Netns, dev: NetDevice, dst: Ipv4): Ipv4 | undefined;

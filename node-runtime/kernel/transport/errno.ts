@@ -24,6 +24,7 @@ export const ERRNO_TEXT = {
   ENOPROTOOPT: 'protocol not available',
   ENOTCONN: 'socket is not connected',
   EOPNOTSUPP: 'operation not supported on socket',
+  EPERM: 'operation not permitted',
   EPIPE: 'broken pipe',
   EPROTO: 'protocol error',
   ETIMEDOUT: 'connection timed out',

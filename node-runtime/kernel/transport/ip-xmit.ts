@@ -45,8 +45,11 @@ export function pushIpHeader(
   put32(b, at + 16, dst);
 }
 
-/** Hands a packet with its IP header to ip_local_out as `sk`'s. `trace` 0: the socket's own trace id, if it has one. */
-export function localOut(sk: Sock, skb: Skb, trace: number): void {
+/**
+ * Hands a packet with its IP header to ip_local_out as `sk`'s. `trace` 0: the socket's own trace id, if it has one. False: this
+ * host's own rules stopped it.
+ */
+export function localOut(sk: Sock, skb: Skb, trace: number): boolean {
   skb.sk = sk;
   skb.mark = sk.mark;
   skb.priority = sk.priority;
@@ -57,5 +60,5 @@ export function localOut(sk: Sock, skb: Skb, trace: number): void {
       owner: sk.owner,
       bytes: skb.len,
     });
-  sk.kernel.ipv4.localOut(skb, sk.ns);
+  return sk.kernel.ipv4.localOut(skb, sk.ns);
 }

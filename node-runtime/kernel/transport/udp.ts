@@ -87,8 +87,7 @@ export class UdpSock extends DatagramSock {
       this.connected ? this.takeIpId(1) : 0,
     );
     sockNet(this.ns).udpMib.outDatagrams++;
-    localOut(this, skb, options?.trace ?? 0);
-    return undefined;
+    return localOut(this, skb, options?.trace ?? 0) ? undefined : 'EPERM';
   }
 
   sendTo(data: Uint8Array, dst?: Ipv4, dport?: number, options?: SendOptions): Errno | undefined {

@@ -26,6 +26,7 @@ export function fakeIpv4(kernel: Kernel, route: FakeIpv4['route']): FakeIpv4 {
       ip.setId(skb.bytes, skb.network, id++);
       ip.updateChecksum(skb.bytes, skb.network);
       fake.sent.push(skb);
+      return true;
     },
   } as Partial<Ipv4Ops> as Ipv4Ops;
   return fake;

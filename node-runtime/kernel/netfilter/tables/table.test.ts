@@ -329,7 +329,7 @@ describe('targets', () => {
         tcp.ack(skb.bytes, l4),
         sound(skb) ? 1 : 0,
       ]);
-      localOut(skb, ns);
+      return localOut(skb, ns);
     };
     l.ipt('-A', 'FORWARD', '-p', 'tcp', '-j', 'REJECT', '--reject-with', 'tcp-reset');
     l.through(l.packet('tcp', POD, WEB, { flags: 'S', seq: 1000, data: 5 }));
