@@ -5,9 +5,9 @@ import type { Bench, Group, Result } from './row.ts';
 
 export type FromChild = { readonly result: Result } | { readonly said: string };
 
-/** `args`: the group's name, the pairs, then the rows. Resolves to the exit code. */
+/** `args`: the group's name, the pairs, the seconds it has, then the rows. Resolves to the exit code. */
 export async function runGroup(groups: readonly Group[], args: readonly string[]): Promise<number> {
-  const [name, pairs, ...wanted] = args;
+  const [name, pairs, seconds, ...wanted] = args;
   const group = groups.find((g) => g.name === name);
   if (group === undefined || process.send === undefined) return 2;
   const send = (message: FromChild): void => void process.send!(message);
@@ -23,6 +23,7 @@ export async function runGroup(groups: readonly Group[], args: readonly string[]
   const bench: Bench = {
     pairs: Number(pairs),
     wanted: (row) => open.has(row),
+    left: () => Number(seconds) - performance.now() / 1000,
     report: (row, measured) => settle(row, (r) => conclude(r, measured)),
     skip: (row, why) => settle(row, (r) => skippedRow(r, why)),
     defer: (fn) => void ends.push(fn),

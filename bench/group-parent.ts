@@ -25,7 +25,15 @@ export async function superviseGroup({ group, rows, pairs, limit, take, stopper 
   let tail = '';
   const child = spawn(
     process.execPath,
-    [process.argv[1]!, '--group', group.name, String(pairs), ...rows.map((r) => r.name)],
+    [
+      ...(group.execArgv ?? []),
+      process.argv[1]!,
+      '--group',
+      group.name,
+      String(pairs),
+      String(limit),
+      ...rows.map((r) => r.name),
+    ],
     // A process group of its own: what it started dies with it, also when it can no longer say so.
     { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], detached: process.platform !== 'win32' },
   );

@@ -66,6 +66,8 @@ export interface Bench {
   /** Pairs to measure where a pair costs about a second; never less than five unless asked for. */
   readonly pairs: number;
   wanted(row: string): boolean;
+  /** Seconds until the group is ended: those with long pairs stop before, with fewer. */
+  left(): number;
   report(row: string, measured: Measured): void;
   skip(row: string, why: string): void;
   /** Done at the end of the group, however it ends; the last first. */
@@ -79,6 +81,8 @@ export interface Group {
   /** Seconds after which the group is ended; what it reported until then counts. */
   readonly limit: number;
   run(bench: Bench): Promise<void>;
+  /** Options for the Node that runs it. */
+  readonly execArgv?: readonly string[];
   /** Run by the parent after a group that did not end by itself: what a killed process cannot clean up. */
   cleanUp?(): void;
 }

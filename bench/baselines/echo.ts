@@ -11,28 +11,23 @@ const open = (url: string): Promise<WebSocket> =>
     socket.once('error', reject);
   });
 
-/** Round-trip times in milliseconds. */
-export async function echo({ url, count, gap }: Echo): Promise<readonly number[]> {
-  const socket = await open(url);
+const kept = new Map<string, WebSocket>();
+
+/** The round trip in milliseconds. */
+export async function echo({ url }: Echo): Promise<number> {
+  const socket = kept.get(url) ?? (await open(url));
+  kept.set(url, socket);
   const message = randomBytes(SIZE);
-  const times: number[] = [];
-  await new Promise<void>((resolve, reject) => {
-    let sent = 0;
+  return await new Promise<number>((resolve, reject) => {
     socket.once('error', reject);
-    socket.on('message', () => {
-      times.push(performance.now() - sent);
-      if (times.length === count) resolve();
-      else if (gap === 0) send();
-      else setTimeout(send, gap);
+    socket.once('message', () => {
+      const took = performance.now() - sent;
+      socket.off('error', reject);
+      resolve(took);
     });
-    const send = (): void => {
-      sent = performance.now();
-      socket.send(message);
-    };
-    send();
+    const sent = performance.now();
+    socket.send(message);
   });
-  socket.terminate();
-  return times;
 }
 
 export async function links({ urls }: Links): Promise<number> {

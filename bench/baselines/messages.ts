@@ -21,12 +21,10 @@ export interface Received {
   /** CPU of this process in the counted time, in milliseconds. */
   readonly cpuMs: number;
 }
-/** `count` messages of 100 bytes there and back, one every `gap` milliseconds. */
+/** A message of 100 bytes there and back; the socket stays open for the next. */
 export interface Echo {
   readonly op: 'echo';
   readonly url: string;
-  readonly count: number;
-  readonly gap: number;
 }
 /** A link to each of `urls`, opened and echoed once; then closed. */
 export interface Links {

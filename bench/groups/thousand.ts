@@ -1,0 +1,78 @@
+// A thousand nodes in one process under the virtual clock, two pods on each, and a ping from every node's to the next's. The
+// baselines are the bounds themselves: a minute, and 4 GB.
+import { Cluster } from '../../emulator/client.ts';
+import { type PodSpec, pods } from '../clusters.ts';
+import type { Bench, Group, Row } from '../row.ts';
+
+const NODES = 1000;
+const TIME = '1000 nodes inline: up and pinging';
+const MEMORY = '1000 nodes inline: memory';
+
+const rows: readonly Row[] = [
+  {
+    name: TIME,
+    unit: 's',
+    better: 'lower',
+    aim: 1,
+    about:
+      'a thousand nodes Ready, two pods on each Ready, every node’s first pod pings the next node’s second',
+    against: 'one minute',
+  },
+  {
+    name: MEMORY,
+    unit: 'MB',
+    better: 'lower',
+    aim: 1,
+    about: 'the most that this process, all thousand nodes in it, held',
+    against: '4 GB',
+  },
+];
+
+async function run(bench: Bench): Promise<void> {
+  const began = performance.now();
+  const seconds = (): number => (performance.now() - began) / 1000;
+  const cluster = await Cluster.start({
+    cluster: {
+      nodes: NODES,
+      placement: 'inline',
+      virtualTime: true,
+      podCIDR: '10.0.0.0/10',
+      serviceCIDR: '10.96.0.0/16',
+      segments: [{ name: 'lan', cidr: '192.168.0.0/16' }],
+      network: { backend: 'vxlan' },
+    },
+  });
+  bench.defer(() => cluster.stop());
+  bench.say(`${NODES} nodes Ready after ${seconds().toFixed(1)} s`);
+  const names = cluster.spec.nodes.map((n) => n.name);
+  await pods(
+    cluster,
+    names.flatMap((node, i): PodSpec[] => [
+      { name: `a${i}`, node },
+      { name: `b${i}`, node },
+    ]),
+  );
+  bench.say(`${2 * NODES} pods Ready after ${seconds().toFixed(1)} s`);
+  const answered = await Promise.all(
+    names.map(async (_, i) => {
+      const to = await cluster.address(`pod/b${(i + 1) % NODES}`);
+      const { code } = await cluster.exec(`pod/a${i}`, ['ping', '-c', '1', '-W', '2', to]);
+      return code === 0;
+    }),
+  );
+  const silent = answered.filter((a) => !a).length;
+  if (silent > 0) throw new Error(`${silent} of ${NODES} pings got no answer`);
+  const took = seconds();
+  // maxRSS is in kilobytes.
+  const memory = (process.resourceUsage().maxRSS * 1024) / 1e6;
+  bench.report(TIME, { pairs: [{ value: took, baseline: 60 }] });
+  bench.report(MEMORY, { pairs: [{ value: memory, baseline: 4000 }] });
+}
+
+export const thousand: Group = {
+  name: 'thousand',
+  rows,
+  limit: 110,
+  run,
+  execArgv: ['--max-old-space-size=6144'],
+};
