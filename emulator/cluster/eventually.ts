@@ -4,7 +4,8 @@ import type { Cluster } from './cluster.ts';
 
 /**
  * Calls `attempt` until it returns something other than undefined, or `timeout` milliseconds passed: then undefined.
- * Always tries at least once, and once more at the end.
+ * Always tries at least once, and once more at the end. What is not there yet (E_NOT_FOUND: a pod that is being started again has
+ * no address) is tried again too; whoever is still missing at the end is what it rejects with.
  */
 export async function eventually<T>(
   cluster: Pick<Cluster, 'now' | 'sleep'>,
@@ -14,10 +15,17 @@ export async function eventually<T>(
 ): Promise<T | undefined> {
   const end = cluster.now() + timeout;
   for (;;) {
-    const result = await attempt();
-    if (result !== undefined) return result;
+    let missing: unknown;
+    try {
+      const result = await attempt();
+      if (result !== undefined) return result;
+    } catch (error) {
+      if ((error as { code?: unknown }).code !== 'E_NOT_FOUND') throw error;
+      missing = error;
+    }
     const left = end - cluster.now();
-    if (left <= 0) return undefined;
-    await cluster.sleep(Math.min(interval, left));
+    if (left > 0) await cluster.sleep(Math.min(interval, left));
+    else if (missing !== undefined) throw missing;
+    else return undefined;
   }
 }

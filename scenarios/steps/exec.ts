@@ -62,9 +62,9 @@ export const exec: Verb<Exec> = {
     };
   },
   async run(step, { cluster, report, signal }) {
-    const command = await substitute(step.run, cluster);
     let last = { code: -1, stdout: '', stderr: '' };
     const attempt = async () => {
+      const command = await substitute(step.run, cluster);
       last = await cluster.exec(step.in, ['sh', '-c', command], {
         timeout: step.timeout,
         signal,

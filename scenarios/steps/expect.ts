@@ -105,10 +105,11 @@ export const expect: Verb<Expect> = {
     };
   },
   async run(step, { cluster, report }) {
-    const source = typeof step.source === 'object' ? await cluster.address(step.source) : step.source;
+    let source: string | undefined;
     let trace!: TraceResult;
     let wrong: string[] = [];
     const attempt = async () => {
+      source = typeof step.source === 'object' ? await cluster.address(step.source) : step.source;
       trace = await cluster.trace(step.from, step.to, step.options);
       wrong = differences(step, source, trace);
       return wrong.length === 0 ? true : undefined;
