@@ -105,7 +105,10 @@ for (const [action, about] of [
 program
   .command('trace')
   .description('send one packet and print every decision it met')
-  .argument('<source>', 'pod/NAME, node/NAME, container/NODE/NAME, external/NAME')
+  .argument(
+    '<source>',
+    'pod/NAME, node/NAME[/DEVICE], container/NODE/NAME, external/NAME, an address outside',
+  )
   .argument('<destination>', 'the same, or an address; with :PORT')
   .addOption(name())
   .addOption(new Option('--proto <proto>').choices(['icmp', 'udp', 'tcp']))

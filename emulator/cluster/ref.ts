@@ -1,6 +1,6 @@
 // Names of things on a command line and in scenarios, as kubectl writes them: "pod/web", "pod/shop/web", "node/n1";
 // and what Kubernetes has no name for: "container/n1/web" (a docker container of a host), "external/client",
-// "router", "control-plane".
+// an address of the outside network for a host there that runs nothing, "router", "control-plane".
 import { InputError } from '../input/error.ts';
 
 export type Ref =
@@ -21,13 +21,15 @@ export interface Target {
 }
 
 const FORMS =
-  'pod/NAME, pod/NAMESPACE/NAME, svc/NAME, node/NAME, container/NODE/NAME, external/NAME, router or control-plane';
+  'pod/NAME, pod/NAMESPACE/NAME, svc/NAME, node/NAME, container/NODE/NAME, external/NAME, an address outside, router or control-plane';
+const ADDRESS = /^\d+\.\d+\.\d+\.\d+$/;
 const DNS_NAME = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/;
 
 export function parseRef(text: string, namespace = 'default'): Ref {
   const bad = (why: string): never => {
     throw new InputError(`"${text}" ${why}`, { mend: `write ${FORMS}` });
   };
+  if (ADDRESS.test(text)) return { kind: 'external', name: text };
   const [kind = '', ...names] = text.split('/');
   if (names.some((n) => !DNS_NAME.test(n))) return bad('holds no valid name');
   const [a, b] = names;
@@ -68,13 +70,20 @@ export function formatRef(ref: Ref): string {
     case 'service':
       return ref.namespace === 'default' ? `svc/${ref.name}` : `svc/${ref.namespace}/${ref.name}`;
     case 'node':
+      return `node/${ref.name}`;
     case 'external':
-      return `${ref.kind}/${ref.name}`;
+      return ADDRESS.test(ref.name) ? ref.name : `external/${ref.name}`;
     case 'container':
       return `container/${ref.node}/${ref.name}`;
     default:
       return ref.kind;
   }
+}
+
+/** Where a packet comes from: a thing, or "node/n1/cni0" for one that leaves n1 by that device. */
+export function parseSource(text: string): { readonly ref: Ref; readonly device?: string } {
+  const [, node, device] = /^(node\/[^/]+)\/([^/]+)$/.exec(text) ?? [];
+  return node === undefined ? { ref: parseRef(text) } : { ref: parseRef(node), device: device! };
 }
 
 /** "pod/web:80", "10.244.1.3", "10.244.1.3:53". */
@@ -84,6 +93,6 @@ export function parseTarget(text: string, namespace = 'default'): Target {
   if (port !== undefined && port > 65_535)
     throw new InputError(`port ${port} is out of range`, { mend: 'use 0 to 65535' });
   const withPort = port === undefined ? {} : { port };
-  if (/^\d+\.\d+\.\d+\.\d+$/.test(host)) return { address: host, ...withPort };
+  if (ADDRESS.test(host)) return { address: host, ...withPort };
   return { ref: parseRef(host, namespace), ...withPort };
 }

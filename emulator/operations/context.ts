@@ -4,7 +4,8 @@ import { keyOf, type Registry, type Target } from '../api/registry.ts';
 import { storageName } from '../api/resources/resource.ts';
 import type { KubeObject } from '../api/types/meta.ts';
 import type { Pod } from '../api/types/pod.ts';
-import { formatAddress, parseRange } from '../cluster/prefix.ts';
+import { contains, formatAddress, parseAddress, parseRange } from '../cluster/prefix.ts';
+import { OUTSIDE } from '../cluster/read.ts';
 import { formatRef, type Ref } from '../cluster/ref.ts';
 import type { ClusterSpec, NodeSpec } from '../protocol/cluster.ts';
 import { ProtocolError } from '../protocol/errors.ts';
@@ -88,15 +89,27 @@ export function locate(
         netns: ref.name,
       };
     case 'external':
-      if (!spec.external.some((e) => e.name === ref.name))
-        throw notFound(`there is no external host "${ref.name}"`);
-      return inFabric(supervisor, ref.name);
+      return inFabric(supervisor, externalOf(spec, ref.name).name);
     case 'router':
     case 'control-plane':
       return inFabric(supervisor, ref.kind);
     case 'service':
       throw new ProtocolError('E_INVALID', `${formatRef(ref)} is no place: name one of its pods`);
   }
+}
+
+/** A host outside by its name or address; an address of the outside network that is none's is that of a host that runs nothing. */
+function externalOf(spec: ClusterSpec, name: string): { readonly name: string; readonly address: string } {
+  const host = spec.external.find((e) => e.name === name || e.address === name);
+  if (host !== undefined) return host;
+  const address = parseAddress(name);
+  if (address === undefined) throw notFound(`there is no external host "${name}"`);
+  const range = parseRange(OUTSIDE)!;
+  if (!contains(range, address) || address <= range.first + 1 || address >= range.last)
+    throw notFound(
+      `${name} is not on the outside network ${OUTSIDE}; from another source address a host there sends with --src-ip`,
+    );
+  return { name, address: name };
 }
 
 const inFabric = (supervisor: Supervisor, netns: string) => ({
@@ -124,11 +137,8 @@ export async function addressOf(context: OperationContext, ref: Ref): Promise<st
     }
     case 'node':
       return nodeSpec(context, ref.name).address;
-    case 'external': {
-      const host = spec.external.find((e) => e.name === ref.name);
-      if (host === undefined) throw notFound(`there is no external host "${ref.name}"`);
-      return host.address;
-    }
+    case 'external':
+      return externalOf(spec, ref.name).address;
     case 'container': {
       nodeSpec(context, ref.node);
       const { code, stdout, stderr } = await supervisor

@@ -8,7 +8,7 @@ import { Console } from '../console.ts';
 import { createKernel } from '../kernel/boot.ts';
 import type { NetDevice } from '../kernel/netns/device.ts';
 import type { Netns } from '../kernel/netns/netns.ts';
-import { parseIpv4, parsePrefix } from '../kernel/wire/addr.ts';
+import { inPrefix, parseIpv4, parsePrefix } from '../kernel/wire/addr.ts';
 import { ContainerLog } from '../kubelet/container-log.ts';
 import type { ContainerRuntime } from '../kubelet/runtime.ts';
 import type { Machine, MachineOptions } from '../node.ts';
@@ -74,6 +74,11 @@ export async function startFabric(
   };
   patch(cabling);
   const places = new Places(kernel);
+  // Any address outside can be asked to send: it becomes a host that runs nothing.
+  places.made = (name) => {
+    const addr = parseIpv4(name);
+    return addr !== undefined && inPrefix(addr, OUTSIDE) ? addHost(outside, name, addr) : undefined;
+  };
   observe({ supervision, kernel, places, links: () => underlay.lines.report() });
   supervision.on('cables', (request) => {
     patch(request.cabling);

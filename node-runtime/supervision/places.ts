@@ -11,6 +11,9 @@ export class Places {
   pod: (place: Extract<Place, { kind: 'pod' }>) => Netns | undefined = () => undefined;
   docker: (place: Extract<Place, { kind: 'docker' }>) => Netns | undefined = () => undefined;
 
+  /** Makes a namespace that is not there, if one may be asked for by this name. Set by the fabric. */
+  made: (name: string) => Netns | undefined = () => undefined;
+
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
   }
@@ -30,7 +33,7 @@ export class Places {
   }
   named(name: string): Netns {
     for (const ns of this.#kernel.namespaces.values()) if (ns.name === name) return ns;
-    return notFound(`network namespace ${name}`);
+    return this.made(name) ?? notFound(`network namespace ${name}`);
   }
 }
 
