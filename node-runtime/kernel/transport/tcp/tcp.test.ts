@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { rtnetlink } from '../../rtnetlink/rtnetlink.ts';
 import { ipv4, prefix } from '../../wire/addr.ts';
+import * as ip from '../../wire/ipv4.ts';
+import * as tcp from '../../wire/tcp.ts';
 import { sockets } from '../listing.ts';
 import { expectOk, Lab } from '../test-kit.ts';
 import {
@@ -46,6 +48,34 @@ describe('a connection', () => {
     expect([stateName(server), client.net.timeWait.count]).toEqual(['UNCONN', 1]);
     lab.run(60_000);
     expect([client.net.timeWait.count, client.net.ehash.size]).toEqual([0, 0]);
+  });
+
+  it('closed by both at once, ends in silence: a late ACK is not answered, or both would answer for ever', () => {
+    const lab = new Lab();
+    const [client, server] = lab.connected();
+    tcpClose(client);
+    tcpClose(server);
+    lab.run(100);
+    expect([client.net.timeWait.count, server.net.timeWait.count]).toEqual([1, 1]);
+    const last: Uint8Array[] = [];
+    const lines = lab.sniff(lab.devA);
+    lab.devB.taps.add((skb, _dev, out) => out && last.push(skb.bytes.slice(skb.mac, skb.tail)));
+    const ack = lab.kernel.pool.alloc(40);
+    ack.network = ack.put(40);
+    ip.put(ack.bytes, ack.network, { totalLen: 40, proto: ip.PROTO_TCP, src: lab.addrA, dst: lab.addrB });
+    tcp.put(ack.bytes, ack.network + 20, {
+      srcPort: client.sport,
+      dstPort: 80,
+      seq: client.sndNxt >>> 0,
+      ack: client.rcvNxt >>> 0,
+      flags: tcp.ACK,
+    });
+    tcp.updateChecksum(ack.bytes, ack.network + 20, ack.tail, lab.addrA, lab.addrB);
+    ack.protocol = 0x0800;
+    lab.kernel.ipv4.localOut(ack, lab.a);
+    for (let turns = 0; turns < 3; turns++) lab.kernel.runQueue.run();
+    expect(lines).toHaveLength(1);
+    expect(last).toEqual([]);
   });
 
   it('to an address of this host goes over lo', () => {

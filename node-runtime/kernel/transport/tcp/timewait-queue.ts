@@ -131,14 +131,15 @@ export class TimeWaitQueue {
   /** tcp_timewait_state_process: RFC 9293 section 3.10.7.4 for TIME-WAIT, RFC 6191 and 7323 for what may follow it. */
   receive(tw: TimeWaitSock, seg: Segment): TimeWaitVerdict {
     const pawsReject = tw.tsOk && seg.sawTs && !seg.rst && before(seg.tsval, tw.tsRecent);
-    const bare = seg.end === seg.seq || (seg.end === seqAdd(seg.seq, 1) && seg.fin);
-    if (!pawsReject && seg.seq === tw.rcvNxt && (bare || seg.rst)) {
-      if (seg.rst) {
+    if (!pawsReject && seg.seq === tw.rcvNxt && (seg.end === seg.seq || seg.rst)) {
+      if (seg.rst)
         this.remove(tw); // net.ipv4.tcp_rfc1337 is off, as Linux has it
-        return 'drop';
+      else {
+        // A bare ACK in its place is not answered: the other side may be in TIME_WAIT too, and would answer that.
+        tw.deadline = this.#ns.kernel.clock.now() + TIME_WAIT_MS;
+        if (seg.sawTs) tw.tsRecent = seg.tsval;
       }
-      if (seg.sawTs) tw.tsRecent = seg.tsval;
-      return this.#acknowledge(tw, seg, false);
+      return 'drop';
     }
     const newer = after(seg.seq, tw.rcvNxt) || (tw.tsOk && seg.sawTs && after(seg.tsval, tw.tsRecent));
     if (seg.syn && !seg.rst && !seg.hasAck && !pawsReject && newer) {
@@ -147,16 +148,17 @@ export class TimeWaitQueue {
     }
     if (pawsReject) this.#net.mib.pawsEstab++;
     if (seg.rst) return 'drop';
-    return this.#acknowledge(tw, seg, true);
+    return this.#acknowledge(tw, seg, pawsReject);
   }
 
-  #acknowledge(tw: TimeWaitSock, seg: Segment, outside: boolean): TimeWaitVerdict {
+  /** Answers what lies outside, but bare segments only now and then (tcp_oow_rate_limited): they could be answers too. */
+  #acknowledge(tw: TimeWaitSock, seg: Segment, pawsReject: boolean): TimeWaitVerdict {
     const now = this.#ns.kernel.clock.now();
-    if (outside) {
+    if (seg.hasAck || pawsReject) tw.deadline = now + TIME_WAIT_MS;
+    if (seg.end === seg.seq || seg.syn) {
       if (now - tw.lastOowAck < OOW_INTERVAL) return 'drop';
       tw.lastOowAck = now;
     }
-    if (seg.hasAck || outside) tw.deadline = now + TIME_WAIT_MS;
     const ts = tw.tsOk ? { val: tsClock(now) + tw.tsOffset, ecr: tw.tsRecent } : undefined;
     sendBareAck(this.#net, tw, tw.sndNxt, tw.rcvNxt, tw.rcvWnd >> tw.rcvWscale, ts, seg.skb.trace);
     return 'drop';
