@@ -109,7 +109,7 @@ export function arpRcv(skb: Skb, dev: NetDevice): void {
   const b = skb.bytes;
   const at = skb.data;
   if (dev.noArp || dev.kind === 'loopback') {
-    skb.free();
+    kernel.drop(skb, 'ARP_INVALID', dev, 'the device does without ARP');
     return;
   }
   const op = wire.check(b, at, skb.tail) === undefined ? wire.op(b, at) : 0;

@@ -15,7 +15,7 @@ const COPIED = 0x80;
 
 /**
  * Cuts the packet (`data` at the IP header) into packets of at most `mtu` bytes, and of at most the largest fragment it
- * was reassembled from. Takes the skb. A multiple of 8 bytes of data goes into each but the last.
+ * was reassembled from. Takes the skb, unless there is no room for data and the answer is empty. A multiple of 8 bytes of data goes into each but the last.
  */
 export function fragmentSkb(skb: Skb, mtu: number, pool: SkbPool): Skb[] {
   completeChecksum(skb);
@@ -29,10 +29,7 @@ export function fragmentSkb(skb: Skb, mtu: number, pool: SkbPool): Skb[] {
   const base = ip.fragOffset(b, at);
   const total = skb.len - hlen;
   const parts: Skb[] = [];
-  if (room < 8) {
-    skb.free();
-    return parts;
-  }
+  if (room < 8) return parts;
   for (let done = 0; done < total; ) {
     const left = total - done;
     const len = left <= room ? left : room & ~7;

@@ -45,6 +45,7 @@ export function icmpRcv(skb: Skb, ns: Netns): void {
     kernel.drop(skb, 'NOT_SPECIFIED', ns, 'ICMP to a broadcast address is ignored');
     return;
   }
+  let wrong: Wrong | undefined;
   switch (type) {
     case icmp.ECHO_REPLY:
       if (kernel.pingRcv === undefined) {
@@ -54,29 +55,41 @@ export function icmpRcv(skb: Skb, ns: Netns): void {
       kernel.pingRcv(skb, ns);
       return;
     case icmp.ECHO:
+      if (ns.sysctl.ipv4.icmp_echo_ignore_all !== 0) {
+        kernel.drop(skb, 'NOT_SPECIFIED', ns, 'echo requests are ignored (net.ipv4.icmp_echo_ignore_all)');
+        return;
+      }
       echo(net, skb);
       break;
     case icmp.TIMESTAMP:
-      timestamp(net, skb);
+      wrong = timestamp(net, skb);
       break;
     case icmp.REDIRECT:
     case icmp.DEST_UNREACH:
     case icmp.TIME_EXCEEDED:
     case icmp.PARAMETER_PROBLEM:
     case icmp.SOURCE_QUENCH:
-      errorRcv(net, skb, type);
+      wrong = errorRcv(net, skb, type);
       break;
   }
-  skb.free();
+  if (wrong === undefined) skb.free();
+  else failed(net, skb, wrong);
 }
 
-function failed(net: Ipv4Net, skb: Skb, reason: 'PKT_TOO_SMALL' | 'ICMP_CSUM' | 'UNHANDLED_PROTO'): void {
+/** Why a message of ours is not understood. */
+type Wrong = 'PKT_TOO_SMALL' | 'ICMP_CSUM' | 'UNHANDLED_PROTO' | 'IP_INHDR';
+
+function failed(net: Ipv4Net, skb: Skb, reason: Wrong): void {
   net.icmp.InErrors++;
-  net.ns.kernel.drop(skb, reason, net.ns, reason === 'UNHANDLED_PROTO' ? 'unknown ICMP type' : undefined);
+  net.ns.kernel.drop(
+    skb,
+    reason,
+    net.ns,
+    reason === 'UNHANDLED_PROTO' ? 'unknown ICMP type or code' : undefined,
+  );
 }
 
 function echo(net: Ipv4Net, skb: Skb): void {
-  if (net.ns.sysctl.ipv4.icmp_echo_ignore_all !== 0) return;
   if (skb.trace !== 0)
     net.ns.kernel.traceEvent(skb, net.ns, 'icmp', 'echo request: the kernel answers it', {
       id: icmp.id(skb.bytes, skb.data),
@@ -96,8 +109,8 @@ function replySource(net: Ipv4Net, skb: Skb): Ipv4 {
 }
 
 /** Milliseconds since midnight UT (RFC 792), receive and transmit time alike. */
-function timestamp(net: Ipv4Net, skb: Skb): void {
-  if (skb.len < icmp.HLEN + 12) return;
+function timestamp(net: Ipv4Net, skb: Skb): Wrong | undefined {
+  if (skb.len < icmp.HLEN + 12) return 'PKT_TOO_SMALL';
   const { clock } = net.ns.kernel;
   const now = Math.floor(clock.epoch + clock.now()) % DAY;
   icmpReply(skb, net.ns, icmp.TIMESTAMP_REPLY, replySource(net, skb), (reply, at) => {
@@ -105,27 +118,22 @@ function timestamp(net: Ipv4Net, skb: Skb): void {
     put32(reply.bytes, at + icmp.HLEN + 8, now);
     reply.tail = at + icmp.HLEN + 12;
   });
+  return undefined;
 }
 
 /** icmp_unreach and icmp_redirect: whoever sent the quoted packet is told. */
-function errorRcv(net: Ipv4Net, skb: Skb, type: number): void {
+function errorRcv(net: Ipv4Net, skb: Skb, type: number): Wrong | undefined {
   const b = skb.bytes;
   const at = skb.data;
   const quote = at + icmp.HLEN;
-  if (ip.checkHeader(b, quote, skb.tail) !== undefined) {
-    net.icmp.InErrors++;
-    return;
-  }
+  if (ip.checkHeader(b, quote, skb.tail) !== undefined) return 'IP_INHDR';
   const code = icmp.code(b, at);
   let info = 0;
   if (type === icmp.DEST_UNREACH) {
-    if (code > icmp.PRECEDENCE_CUTOFF) {
-      net.icmp.InErrors++;
-      return;
-    }
+    if (code > icmp.PRECEDENCE_CUTOFF) return 'UNHANDLED_PROTO';
     if (code === icmp.FRAG_NEEDED) {
       const discovery = net.ns.sysctl.ipv4.ip_no_pmtu_disc;
-      if (discovery === 2) return;
+      if (discovery === 2) return undefined;
       if (discovery === 0 || discovery === 3) info = icmp.mtu(b, at);
     }
   } else if (type === icmp.PARAMETER_PROBLEM) info = icmp.pointer(b, at);
@@ -134,25 +142,29 @@ function errorRcv(net: Ipv4Net, skb: Skb, type: number): void {
     const dev = net.ns.devices.get(skb.iif);
     if (dev !== undefined)
       redirected(net, dev, ip.src(b, skb.network), ip.dst(b, quote), icmp.gateway(b, at));
-  } else if (type === icmp.TIME_EXCEEDED && code === icmp.REASSEMBLY_EXCEEDED) return;
+  } else if (type === icmp.TIME_EXCEEDED && code === icmp.REASSEMBLY_EXCEEDED) return undefined;
   if (
     net.ns.sysctl.ipv4.icmp_ignore_bogus_error_responses === 0 &&
     addrType(net, ip.dst(b, quote)) === 'BROADCAST'
   )
-    return;
-  deliverError(net, skb, quote, type, code, info);
+    return undefined;
+  return deliverError(net, skb, quote, type, code, info);
 }
 
 /**
  * icmp_socket_deliver. A smaller path MTU is noted here for all protocols but TCP, which looks first whether the quoted
  * sequence number is one it has sent; Linux has each protocol's own handler do it.
  */
-function deliverError(net: Ipv4Net, skb: Skb, quote: number, type: number, code: number, info: number): void {
+function deliverError(
+  net: Ipv4Net,
+  skb: Skb,
+  quote: number,
+  type: number,
+  code: number,
+  info: number,
+): Wrong | undefined {
   const b = skb.bytes;
-  if (quote + ip.ihl(b, quote) + 8 > skb.tail) {
-    net.icmp.InErrors++;
-    return;
-  }
+  if (quote + ip.ihl(b, quote) + 8 > skb.tail) return 'PKT_TOO_SMALL';
   const proto = ip.proto(b, quote);
   if (type === icmp.DEST_UNREACH && code === icmp.FRAG_NEEDED && proto !== ip.PROTO_TCP)
     updatePmtu(net.ns, ip.dst(b, quote), info);
@@ -161,6 +173,7 @@ function deliverError(net: Ipv4Net, skb: Skb, quote: number, type: number, code:
   net.ns.kernel.rawError?.(skb, net.ns, type, code, info);
   net.ns.kernel.inetProtocols[proto]?.error?.(skb, net.ns, type, code, info);
   skb.data = saved;
+  return undefined;
 }
 
 /** __ip_do_redirect: believed only from the gateway in use, for a neighbour that answers. */

@@ -133,12 +133,20 @@ function mtuOf(net: Ipv4Net, skb: Skb, dev: NetDevice): number {
   return outputMtu(net, route, dev, ip.dst(skb.bytes, skb.data));
 }
 
+/** Said of what another process sent as one and is not. */
+const UNCUTTABLE = 'a super-segment that cannot be cut';
+
 function finishGso(net: Ipv4Net, skb: Skb, dev: NetDevice, mtu: number): void {
   if (gsoNetworkLen(skb) <= mtu) {
     neighXmit(net, skb, dev);
     return;
   }
-  const segments = gsoSegment(skb, net.ns.kernel.pool);
+  const { kernel } = net.ns;
+  const segments = gsoSegment(skb, kernel.pool);
+  if (segments.length === 0) {
+    kernel.drop(skb, 'MALFORMED', dev, UNCUTTABLE);
+    return;
+  }
   skb.free();
   for (const segment of segments)
     if (segment.len > mtu) fragmentOut(net, segment, dev, mtu);
@@ -160,6 +168,11 @@ function fragmentOut(net: Ipv4Net, skb: Skb, dev: NetDevice, mtu: number): void 
       fragMaxSize: skb.fragMaxSize,
     });
   const parts = fragmentSkb(skb, mtu, kernel.pool);
+  if (parts.length === 0) {
+    net.ip.FragFails++;
+    kernel.drop(skb, 'PKT_TOO_BIG', dev, 'no room for data beside the header');
+    return;
+  }
   net.ip.FragCreates += parts.length;
   net.ip.FragOKs++;
   for (const part of parts) neighXmit(net, part, dev);

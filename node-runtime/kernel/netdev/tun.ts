@@ -96,10 +96,15 @@ export class Tun extends NetDevice {
     if (this.#file === undefined) {
       this.dropXmit(skb, 'TUN_NO_READER');
     } else if (skb.gsoSize > 0) {
+      const segments = gsoSegment(skb, this.kernel.pool);
+      if (segments.length === 0) {
+        this.dropXmit(skb, 'MALFORMED', 'a super-segment that cannot be cut');
+        return;
+      }
       // Each segment counts as a packet of its own.
       this.stats.txPackets--;
       this.stats.txBytes -= skb.len;
-      for (const segment of gsoSegment(skb, this.kernel.pool)) {
+      for (const segment of segments) {
         this.stats.txPackets++;
         this.stats.txBytes += segment.len;
         this.#enqueue(segment);

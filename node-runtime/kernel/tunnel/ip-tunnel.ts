@@ -114,6 +114,10 @@ export abstract class IpTunnel extends NetDevice {
         this.#send(skb);
       else {
         const segments = gsoSegment(skb, this.kernel.pool);
+        if (segments.length === 0) {
+          this.dropXmit(skb, 'MALFORMED', 'a super-segment that cannot be cut');
+          return;
+        }
         skb.free();
         for (const segment of segments) this.#send(segment);
       }

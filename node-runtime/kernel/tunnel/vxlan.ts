@@ -131,7 +131,12 @@ export class Vxlan extends NetDevice {
       this.#sendTo(skb, remote);
       return;
     }
-    for (const segment of gsoSegment(skb, this.kernel.pool)) this.#sendTo(segment, remote);
+    const segments = gsoSegment(skb, this.kernel.pool);
+    if (segments.length === 0) {
+      this.kernel.drop(skb, 'MALFORMED', this, 'a super-segment that cannot be cut');
+      return;
+    }
+    for (const segment of segments) this.#sendTo(segment, remote);
     skb.free();
   }
 
