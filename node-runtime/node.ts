@@ -84,7 +84,7 @@ export async function startNode(
   // net.bridge.* and net.ipv4.* as kubeadm's and Docker's preflight checks ask for them.
   ns.sysctl.write('net.ipv4.ip_forward', '1');
   ns.sysctl.write('net.bridge.bridge-nf-call-iptables', '1');
-  const underlay = new Underlay(node.name, options.lines(kernel));
+  const underlay = new Underlay(node.name, options.lines(kernel), kernel);
   underlay.setCabling(cabling);
   ns.register(new Nic(kernel, { name: 'eth0', mac, mtu: segment.mtu, cable: underlay.cable(segment.name) }));
   const rtnl = rtnetlink(ns);

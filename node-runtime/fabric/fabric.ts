@@ -57,7 +57,7 @@ export async function startFabric(
   const dial = options.dialApi ?? (() => dialLoopback(api.host ?? ''));
   const relay = await startRelay({ ns: controlPlane, dial, log });
 
-  const underlay = new Underlay(FABRIC, options.lines(kernel));
+  const underlay = new Underlay(FABRIC, options.lines(kernel), kernel);
   const ports = new Map<string, NetDevice>();
   /** A port for each node on its segment; those of nodes that are no more are taken out. */
   const patch = (next: Cabling): void => {

@@ -40,6 +40,8 @@ export class Supervision {
   readonly #handlers = new Map<RequestType, Handler<never>>();
   readonly #hello: () => Omit<Hello, 'type' | 'version'>;
   #session: Connected | undefined;
+  /** Messages about streams that are over: they cross the end of a command, and nobody waits for an answer. */
+  ignored = 0;
   /** An emulator is there, or has gone. */
   onConnected: () => void = () => {};
   onLost: () => void = () => {};
@@ -102,20 +104,26 @@ export class Supervision {
       case 'welcome':
         return;
       case 'stream.data':
-        session.streams.get(message.stream)?.input(message);
+        this.#stream(session, message.stream)?.input(message);
         return;
       case 'stream.credit':
-        session.streams.get(message.stream)?.credit(message.bytes);
+        this.#stream(session, message.stream)?.credit(message.bytes);
         return;
       case 'stream.resize':
-        session.streams.get(message.stream)?.onResize(message.cols, message.rows);
+        this.#stream(session, message.stream)?.onResize(message.cols, message.rows);
         return;
       case 'stream.kill':
-        session.streams.get(message.stream)?.onKill(message.signal);
+        this.#stream(session, message.stream)?.onKill(message.signal);
         return;
       default:
         void this.#answer(message, session);
     }
+  }
+
+  #stream(session: Connected, id: number): NodeStream | undefined {
+    const stream = session.streams.get(id);
+    if (stream === undefined) this.ignored++;
+    return stream;
   }
 
   async #answer(request: Request, session: Connected): Promise<void> {

@@ -25,6 +25,8 @@ import { ACK_EVERY, CREDIT, Outbox } from './outbox.ts';
 
 const BACKOFF_MIN = 50;
 const BACKOFF_MAX = 1000;
+/** What may wait here: a peer's credit on its last line and on this one. More comes only from one that heeds none. */
+const MAX_WAITING = 2 * (CREDIT + BATCH_CAPACITY);
 /** WebSocket close codes: done with it; it broke. */
 const CLOSE_IDLE = 1000;
 
@@ -60,6 +62,8 @@ export class Link {
   #rxSession = 0;
   #received = 0;
   #rxAcked = 0;
+  /** Bytes that came and have not been handed on yet. */
+  #waiting = 0;
   #batch: Buffer | undefined;
   #end = BATCH_HEADER;
   #retryAt = Number.NEGATIVE_INFINITY;
@@ -212,8 +216,8 @@ export class Link {
   #attach(socket: WebSocket): void {
     socket.on('message', (data: Buffer, binary: boolean) => {
       if (binary) this.#arrived(data);
-      else if (socket === this.#dialled && this.#tx === undefined && data.toString() === 'alone')
-        this.#sendOn(socket);
+      else if (data.toString() !== 'alone') this.#malformed++;
+      else if (socket === this.#dialled && this.#tx === undefined) this.#sendOn(socket);
     });
     socket.on('error', () => socket.terminate());
     socket.once('close', (code: number) => this.#closed(socket, code));
@@ -245,8 +249,7 @@ export class Link {
   #write(skb: Skb): number {
     const need = FRAME_HEADER + skb.len;
     if (skb.len > MAX_FRAME) {
-      this.#malformed++;
-      skb.free();
+      this.#host.kernel.drop(skb, 'PKT_TOO_BIG', undefined, `${skb.len} bytes do not fit in a batch`);
       return 0;
     }
     if (this.#batch !== undefined && this.#end + need > BATCH_CAPACITY) this.#sendBatch();
@@ -292,11 +295,17 @@ export class Link {
       }
     }
     if (data.length === BATCH_HEADER) return;
+    if (this.#waiting > MAX_WAITING) {
+      this.#malformed++;
+      return;
+    }
+    this.#waiting += data.length;
     this.#host.kernel.runQueue.push(() => this.#deliver(data, header.session));
   }
   #deliver(data: Buffer, session: number): void {
     this.used = this.#host.kernel.clock.now();
     const bytes = data.length - BATCH_HEADER;
+    this.#waiting -= data.length;
     if (session !== this.#rxSession) {
       this.#rxSession = session;
       this.#received = 0;

@@ -4,6 +4,7 @@
 import type { Cabling, LinkReport } from '../../emulator/protocol/records.ts';
 import type { Cable } from '../kernel/netns/cable.ts';
 import type { NetDevice } from '../kernel/netns/device.ts';
+import type { Kernel } from '../kernel/netns/kernel.ts';
 import type { Skb } from '../kernel/skb/skb.ts';
 import { type Mac, parseMac } from '../kernel/wire/addr.ts';
 import { u48 } from '../kernel/wire/bytes.ts';
@@ -33,9 +34,11 @@ export class Underlay {
   #nic: Plugged | undefined;
   #ports = new Map<string, Plugged>();
   readonly #name: string;
+  readonly #kernel: Kernel;
 
-  constructor(name: string, lines: Lines) {
+  constructor(name: string, lines: Lines, kernel: Kernel) {
     this.#name = name;
+    this.#kernel = kernel;
     this.lines = lines;
     lines.onFrame = (peer, skb) => this.#deliver(peer, skb);
   }
@@ -79,7 +82,8 @@ export class Underlay {
 
   #deliver(peer: string, skb: Skb): void {
     const plugged = this.#ports.get(peer) ?? this.#nic;
-    if (plugged?.receive === undefined) skb.free();
+    if (plugged?.receive === undefined)
+      this.#kernel.drop(skb, 'NO_CARRIER', undefined, `from ${peer}: no card here`);
     else plugged.receive(skb);
   }
 }
