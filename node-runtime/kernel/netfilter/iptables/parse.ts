@@ -315,7 +315,8 @@ export function checkChainName(name: string): void {
   if (name.startsWith('-') || name.startsWith('!'))
     throw new XtError(`chain name not allowed to start with \`${name[0]}'`);
   if (name.length > 28) throw new XtError(`chain name \`${name}' too long (must be under 29 chars)`);
-  if (isTargetName(name) || ['ACCEPT', 'DROP', 'RETURN', 'QUEUE'].includes(name))
+  // An empty name is a target's too: the standard one's.
+  if (name === '' || isTargetName(name) || ['ACCEPT', 'DROP', 'RETURN', 'QUEUE'].includes(name))
     throw new XtError('chain name may not clash with target name');
   if (/[\s]/.test(name)) throw new XtError(`Invalid chain name \`${name}'`);
 }

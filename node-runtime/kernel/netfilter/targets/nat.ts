@@ -57,6 +57,7 @@ function parseTo(text: string, rule: RuleContext): Pick<NatRange, 'ips' | 'ports
   const addrs = colon === -1 ? text : text.slice(0, colon);
   if (colon !== -1 && !portsAllowed(rule))
     throw new XtError('Need TCP, UDP, SCTP or DCCP with port specification');
+  if (text === '') throw new XtError('Bad IP address ""');
   const { ports, basePort } =
     colon === -1 ? { ports: undefined, basePort: undefined } : parsePorts(text.slice(colon + 1));
   if (addrs === '') return { ips: undefined, ports, basePort };
