@@ -140,10 +140,10 @@ describe('websocket lines', () => {
       [...head, ...frame, ...frame.slice(0, 20)],
       [...head, ...frame],
     ];
-    for (const message of messages) socket.send(Uint8Array.from(message));
     socket.send('not even binary');
+    for (const message of messages) socket.send(Uint8Array.from(message));
     await until(() => b.got.filter(([peer]) => peer === 'c').length === 2);
-    expect(b.lines.report().find((link) => link.peer === 'c')).toMatchObject({ malformed: 10, rxFrames: 2 });
+    expect(b.lines.report().find((link) => link.peer === 'c')).toMatchObject({ malformed: 11, rxFrames: 2 });
     socket.terminate();
     await there(a, b, 'b');
   });
