@@ -63,6 +63,8 @@ export interface Shared {
   readonly extras: Extras;
   /** The entry of the listener that serves this block, once it runs. */
   entryOf(block: Block): Entry | undefined;
+  /** The port that a block's listener got, once it is open. */
+  portOf(block: Block): number | undefined;
   /** The addresses that a block's listeners are bound to. */
   boundAddresses(block: Block): readonly string[];
 }

@@ -184,6 +184,7 @@ export class Instance {
       },
       extras: this.#options.extras ?? {},
       entryOf: (block) => generation.servers.get(groupKey(block.listenHosts[0] ?? '', block.port)),
+      portOf: (block) => this.#transports.get(groupKey(block.listenHosts[0] ?? '', block.port))?.port,
       boundAddresses: (block) =>
         block.listenHosts[0] === '' ? this.host.network.addresses().map((a) => a.address) : block.listenHosts,
     };

@@ -76,7 +76,6 @@ export class Server implements Entry {
     const block = this.#find(r, question.type === TYPE.DS);
     if (block?.chain === undefined) return this.#refuse(w, r, RCODE.REFUSED);
     try {
-      for (const collector of block.handlers) collector.metadata?.(r);
       const result = block.chain.serve(w, r);
       if (typeof result === 'number') {
         if (!clientWrite(result)) w.write(replyTo(r.message, result));
