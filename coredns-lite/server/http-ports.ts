@@ -55,7 +55,7 @@ export class HttpPorts {
   #open(address: string): Port {
     const routes: Port['routes'] = new Map();
     const start = async (): Promise<void> => {
-      const { createServer } = await import('node:http');
+      const { createServer } = process.getBuiltinModule('node:http');
       const server = createServer((request, response) => {
         const handler = routes.get((request.url ?? '/').split('?')[0]!)?.at(-1);
         if (handler !== undefined) return handler(request, response);

@@ -161,8 +161,8 @@ class Reflector {
     if (this.#labels !== '') url.searchParams.set('labelSelector', this.#labels);
     const secure = url.protocol === 'https:';
     const port = Number(url.port || (secure ? 443 : 80));
-    const http = await import('node:http');
-    const { connect: tlsConnect } = secure ? await import('node:tls') : { connect: undefined };
+    const http = process.getBuiltinModule('node:http');
+    const tlsConnect = secure ? process.getBuiltinModule('node:tls').connect : undefined;
     const token = this.#options.token();
     const host = url.hostname.replace(/^\[|\]$/g, '');
     const options: RequestOptions = {
