@@ -11,6 +11,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { delayChild } from './delay-child.ts';
 import { runGroup } from './group-child.ts';
 import { superviseGroup } from './group-parent.ts';
 import { GROUPS } from './groups/index.ts';
@@ -44,6 +45,7 @@ function write(file: string, results: ReadonlyMap<string, Result>): void {
 
 async function main(): Promise<number> {
   if (process.argv[2] === '--group') return await runGroup(GROUPS, process.argv.slice(3));
+  if (process.argv[2] === '--delay') return await delayChild(process.argv[3] ?? '');
   let options: ReturnType<typeof parse>;
   try {
     options = parse();

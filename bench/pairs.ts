@@ -64,7 +64,8 @@ export function conclude(row: Row, { pairs, cpuUnit, note, void: why }: Measured
   const baselines = pairs.map((p) => p.baseline);
   const own = pairs.map((p) => p.value);
   const ratio = ratioOf(pairs);
-  const control = spread(baselines);
+  const bounded = row.bounds === 'value' ? Math.max(...own) : ratio;
+  const control = row.bounds === 'value' ? 0 : spread(baselines);
   const cpus = pairs.flatMap((p) => (p.cpu === undefined ? [] : [p.cpu]));
   const skipped =
     why ??
@@ -77,17 +78,17 @@ export function conclude(row: Row, { pairs, cpuUnit, note, void: why }: Measured
     row.must === undefined || skipped !== undefined
       ? null
       : row.better === 'higher'
-        ? ratio >= row.must
-        : ratio <= row.must;
+        ? bounded >= row.must
+        : bounded <= row.must;
   return {
     ...bare(row),
-    value: round(median(own)),
+    value: round(row.bounds === 'value' ? bounded : median(own)),
     baseline: round(median(baselines)),
     ratio: Number.isFinite(ratio) ? round(ratio) : null,
     met,
     pairs: pairs.length,
     spread: round(control),
-    ownSpread: round(spread(own)),
+    ownSpread: row.bounds === 'value' ? 0 : round(spread(own)),
     ...(cpus.length === 0 || cpuUnit === undefined
       ? {}
       : {

@@ -7,9 +7,10 @@ export interface Row {
   readonly unit: string;
   /** Which way is good; `ratio` is always ours by the baseline's. */
   readonly better: 'higher' | 'lower';
-  /** Bounds of the ratio; without them the row only reports. */
+  /** Bounds of the ratio, or of our worst value where `bounds` says so; without them the row only reports. */
   readonly must?: number;
   readonly aim?: number;
+  readonly bounds?: 'value';
   /** What ours is, and what it is compared with. */
   readonly about: string;
   readonly against: string;

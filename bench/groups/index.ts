@@ -1,6 +1,7 @@
 // Every group of benchmarks, in the order in which they run: what says most comes first, in case time runs out.
 import type { Group } from '../row.ts';
 import { datapath } from './datapath.ts';
+import { delay } from './delay.ts';
 import { fleet } from './fleet.ts';
 import { linux } from './linux.ts';
 import { modes } from './modes.ts';
@@ -14,6 +15,7 @@ export const GROUPS: readonly Group[] = [
   pingGroup,
   start,
   datapath,
+  delay,
   linux,
   modes,
   fleet,
