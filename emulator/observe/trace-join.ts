@@ -2,6 +2,7 @@
 // the virtual one), so the order is that of the times; within a kernel, that of its own counting.
 import type { ProbeOutcome, TraceRecord } from '../protocol/records.ts';
 import type { Hop, Outcome, TraceResult } from './trace-result.ts';
+import { serviceSteps } from './trace-service.ts';
 
 /** Set in the trace id of answers and ICMP errors (node-runtime/kernel/trace/event.ts). */
 export const TRACE_REPLY = 0x8000;
@@ -28,10 +29,12 @@ export function joinTrace(
 ): TraceResult {
   const events = [...records].sort((a, b) => a.time - b.time || (a.node === b.node ? a.seq - b.seq : 0));
   const start = events[0]?.time ?? 0;
+  const hops = events.map((e) => toHop(e, start));
   return {
     schemaVersion: 1,
     ...question,
-    hops: events.map((e) => toHop(e, start)),
+    hops,
+    services: serviceSteps(hops),
     outcome: outcomeOf(events, probe),
     crossings: events.filter(crosses).length,
     ...(probe.rtt === undefined ? {} : { rtt: probe.rtt }),

@@ -1,6 +1,8 @@
 // What one traced packet met, from its sender to where it ended and back: the stable schema behind `podwire trace -o
 // json` (docs/reference/trace.md). Fields are added, never renamed.
 
+import type { ServiceStep } from './trace-service.ts';
+
 export interface TraceResult {
   readonly schemaVersion: 1;
   readonly source: string;
@@ -18,6 +20,8 @@ export interface TraceResult {
   /** In the order of their times; `reply` says which way the packet was going. */
   readonly hops: readonly Hop[];
   readonly outcome: Outcome;
+  /** Services the packet met: which endpoint was chosen and how, or why none was. */
+  readonly services: readonly ServiceStep[];
   /** Times a packet crossed between a kernel and a user-space daemon: two each way per node in UDP mode. */
   readonly crossings: number;
   /** Milliseconds until the answer, undefined without one. */
@@ -56,6 +60,8 @@ export interface Outcome {
   readonly received?: { readonly src: string; readonly dst: string; readonly ttl: number };
   /** Drop reason by its stable name. */
   readonly reason?: string;
+  /** The object that is to blame, in a sentence: "Service default/web has no ready endpoints; …". */
+  readonly cause?: string;
   readonly icmp?: {
     readonly type: number;
     readonly code: number;

@@ -1,10 +1,14 @@
 // One packet followed through every process: all nodes tell what they know of its trace id, and the sender's node what
 // became of it. A packet that died is not waited for.
+
+import type { EndpointSlice, Service } from '../api/types/service.ts';
 import type { Ref, Target } from '../cluster/ref.ts';
 import { formatRef } from '../cluster/ref.ts';
 import type { TraceOptions } from '../cluster/types.ts';
 import type { Operations } from '../control/caller.ts';
+import { refusalCause } from '../observe/service-cause.ts';
 import { isOver, joinTrace, type NodeTraceRecord, TRACE_REPLY } from '../observe/trace-join.ts';
+import type { TraceResult } from '../observe/trace-result.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { ProbeOutcome } from '../protocol/records.ts';
 import { addressOf, locate, type OperationContext } from './context.ts';
@@ -39,6 +43,19 @@ class Following {
     entry?.records.push(record);
     entry?.onRecord();
   }
+}
+
+/** Names the Service that refused the packet, by what the objects say. */
+function withCause({ registry }: OperationContext, result: TraceResult): TraceResult {
+  const step = result.services.findLast((s) => s.refused !== undefined);
+  if (step === undefined) return result;
+  const { store } = registry;
+  const service = store.get('services', `${step.namespace}/${step.name}`)?.object as Service | undefined;
+  const slices = store
+    .list('endpointslices.discovery.k8s.io', step.namespace)
+    .map((s) => s.object as EndpointSlice);
+  const cause = refusalCause(step, service, slices, result.packet.src);
+  return cause === undefined ? result : { ...result, outcome: { ...result.outcome, cause } };
 }
 
 export function traceOperations(context: OperationContext): Operations {
@@ -115,11 +132,12 @@ export function traceOperations(context: OperationContext): Operations {
         });
         const outcome = await Promise.race([probe, gaveUp]);
         await settle();
-        return joinTrace(
+        const result = joinTrace(
           { source: formatRef(from), destination: to.ref === undefined ? dst : formatRef(to.ref), packet },
           trace.records,
           outcome,
         );
+        return withCause(context, result);
       } finally {
         trace.end();
       }
