@@ -94,6 +94,7 @@ export async function startEmulator(
       nodeOrder: spec.nodes.map((n) => n.name),
       nodeMonitorGrace: spec.timing.nodeMonitorGrace,
       nodeMonitorPeriod: spec.timing.nodeMonitorPeriod,
+      loadBalancerPool: servicesEnforced(spec) ? spec.loadBalancer.pool : undefined,
       caCertificate: undefined,
     });
     stops.push(() => controllers.stop());
@@ -157,14 +158,15 @@ export async function startEmulator(
 }
 
 /** What has no effect in this cluster. Services have theirs where a kube-proxy runs. */
-function unenforcedIn({ runtime, proxy, nodes }: ClusterSpec): Unenforced {
-  const proxied =
-    runtime === 'kubernetes' &&
-    nodes.some((n) => (n.proxy.mode ?? proxy.mode) !== 'none' && !n.without.includes('kube-proxy'));
-  if (!proxied) return UNENFORCED;
+function unenforcedIn(spec: ClusterSpec): Unenforced {
+  if (!servicesEnforced(spec)) return UNENFORCED;
   const { Service: _, ...rest } = UNENFORCED;
   return rest;
 }
+
+const servicesEnforced = ({ runtime, proxy, nodes }: ClusterSpec): boolean =>
+  runtime === 'kubernetes' &&
+  nodes.some((n) => (n.proxy.mode ?? proxy.mode) !== 'none' && !n.without.includes('kube-proxy'));
 
 /** Virtual time moves while somebody waits for an answer. */
 function waitingCaller(caller: Caller, world: InlineWorld): Caller {

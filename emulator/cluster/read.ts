@@ -16,6 +16,8 @@ import { readNodeProxy, readProxy } from './proxy.ts';
 export const API_VERSION = 'podwire.dev/v1alpha1';
 /** The network behind the router: external hosts live there. */
 export const OUTSIDE = '203.0.113.0/24';
+/** Load balancer addresses, behind the router too. */
+const POOL = '198.51.100.0/24';
 
 /** Bytes that each back end puts around a packet. */
 const OVERHEAD = { vxlan: 50, udp: 28, 'host-gw': 0, none: 0 } as const;
@@ -32,6 +34,7 @@ const FIELDS = [
   'nodeCIDRMaskSize',
   'network',
   'proxy',
+  'loadBalancer',
   'dns',
   'external',
   'seed',
@@ -62,7 +65,9 @@ export function readCluster(
   const serviceCIDR = readRange(f.serviceCIDR, '10.96.0.0/16');
   const nodeCIDRMaskSize = f.nodeCIDRMaskSize.or(24, (r) => r.integer(8, 30));
   const segments = readSegments(f.segments);
+  const pool = readPool(f.loadBalancer);
   checkOverlaps([
+    [f.loadBalancer.absent ? at : f.loadBalancer, 'the load balancer pool', parseRange(pool)!],
     [f.podCIDR, 'podCIDR', podCIDR],
     [f.serviceCIDR, 'serviceCIDR', serviceCIDR],
     ...segments.map((s) => [f.segments, `segment ${s.name}`, parseRange(s.cidr)!] as const),
@@ -92,6 +97,7 @@ export function readCluster(
       f.proxy,
       f.podCIDR.or('10.244.0.0/16', (r) => r.text()),
     ),
+    loadBalancer: { pool },
     dns: readDns(f.dns),
     external: f.external.or([], readExternal),
     seed: overrides.seed ?? f.seed.or(1, (r) => r.integer(0, 0xffff_ffff)),
@@ -365,6 +371,14 @@ function readScalars(at: Reader): Record<string, string | number | boolean> {
       return [k, value];
     }),
   );
+}
+
+/** RFC 5737's second range for documentation, unless told otherwise. */
+function readPool(at: Reader): string {
+  const f = at.or(undefined, (r) => r.fields(['pool']));
+  const range = readRange(f === undefined ? at : f.pool, POOL);
+  if (range.bits > 30) (f?.pool ?? at).fail('has no address to give away', 'use a /30 or larger');
+  return `${formatAddress(range.first)}/${range.bits}`;
 }
 
 function readDns(at: Reader): ClusterSpec['dns'] {

@@ -15,6 +15,7 @@ import { replicaSetController } from './replicaset/replicaset.ts';
 import type { Controller } from './runtime/controller.ts';
 import { type Running, type RuntimeOptions, runControllers } from './runtime/runtime.ts';
 import { schedulerController } from './scheduler/scheduler.ts';
+import { serviceLbController } from './service-lb/service-lb.ts';
 import { statefulSetController } from './statefulset/statefulset.ts';
 import { taintEvictionController } from './taint-eviction/taint-eviction.ts';
 import { unenforcedController } from './unenforced/unenforced.ts';
@@ -28,6 +29,8 @@ export interface ControlPlaneOptions extends RuntimeOptions {
   /** In ms: 40 000 and 5 000 upstream. */
   readonly nodeMonitorGrace: number;
   readonly nodeMonitorPeriod: number;
+  /** "198.51.100.0/24"; undefined where nobody gives addresses to Services of type LoadBalancer. */
+  readonly loadBalancerPool?: string | undefined;
   /** PEM, published to every namespace. */
   readonly caCertificate: string | undefined;
 }
@@ -56,6 +59,7 @@ function controllers(options: ControlPlaneOptions): Controller[] {
     endpointSliceController,
     endpointsController,
     mirroringController,
+    ...(options.loadBalancerPool === undefined ? [] : [serviceLbController(options.loadBalancerPool)]),
     replicaSetController,
     deploymentController,
     statefulSetController,

@@ -15,6 +15,8 @@ export interface ClusterSpec {
   readonly nodeCIDRMaskSize: number;
   readonly network: NetworkSpec;
   readonly proxy: ProxySpec;
+  /** Where Services of type LoadBalancer get their addresses: a range the router knows the way to. */
+  readonly loadBalancer: { readonly pool: string };
   readonly dns: { readonly domain: string; readonly upstream: 'emulated' | 'host' };
   /** Hosts outside the cluster, behind the router. */
   readonly external: readonly ExternalSpec[];

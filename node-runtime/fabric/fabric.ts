@@ -1,9 +1,11 @@
 // The fabric process: what lies between the nodes. Switches of the underlay's segments, the router, the control plane's
 // host and the hosts outside, each a namespace of one kernel; nodes hang on it by underlay links.
 
+import type { Duplex } from 'node:stream';
 import type { ExternalSpec } from '../../emulator/protocol/cluster.ts';
 import { ProtocolError } from '../../emulator/protocol/errors.ts';
 import type { Cabling, NodeConfig } from '../../emulator/protocol/records.ts';
+import { createApiClient } from '../api-client/api-client.ts';
 import { Console } from '../console.ts';
 import { createKernel } from '../kernel/boot.ts';
 import type { NetDevice } from '../kernel/netns/device.ts';
@@ -18,6 +20,7 @@ import { observe } from '../supervision/observe.ts';
 import { Places } from '../supervision/places.ts';
 import { FABRIC, Underlay } from '../underlay/underlay.ts';
 import { createContainerRuntime, nodePlace } from '../workloads/runtime.ts';
+import { Speaker } from './load-balancer.ts';
 import { dialLoopback, startRelay } from './relay.ts';
 import { addHost, addPort, addRouter, addSwitch, nth, OUTSIDE, type Switch, segmentNetns } from './wiring.ts';
 
@@ -44,7 +47,7 @@ export async function startFabric(
   const first = segments[0];
   if (first === undefined) throw new ProtocolError('E_CONFIG', 'a cluster needs a segment');
   const outside = addSwitch(kernel, 'outside', OUTSIDE, 1500);
-  addRouter(kernel, segments, outside);
+  const router = addRouter(kernel, segments, outside);
   const controlPlane = addHost(first, 'control-plane', nth(first.net, 2));
   const runtime = createContainerRuntime({ kernel, shell: options.shell });
   const files = new NodeFs({ now: () => clock.epoch + clock.now() });
@@ -55,6 +58,7 @@ export async function startFabric(
   }
   let { api } = config;
   const dial = options.dialApi ?? (() => dialLoopback(api.host ?? ''));
+  const speaker = startSpeaker(config, router, dial, options);
   const relay = await startRelay({ ns: controlPlane, dial, log });
 
   const underlay = new Underlay(FABRIC, options.lines(kernel), kernel);
@@ -100,9 +104,38 @@ export async function startFabric(
     },
     async stop() {
       console.stop();
+      speaker?.stop();
       relay.stop();
       for (const ns of [...kernel.namespaces.values()].reverse()) kernel.delNetns(ns);
       underlay.stop();
+    },
+  };
+}
+
+/** Routes load balancer addresses, in a cluster that has them. It is the provider's, so it does not use the cluster's own network. */
+function startSpeaker(
+  { cluster, api }: NodeConfig,
+  router: Netns,
+  connect: () => Duplex,
+  { clock, log }: MachineOptions,
+): { stop(): void } | undefined {
+  if (cluster.runtime !== 'kubernetes' || cluster.proxy.mode === 'none') return undefined;
+  const daemon = log.child({ daemon: 'load-balancer' });
+  const random = router.kernel.dice.stream('api load-balancer');
+  const client = createApiClient({
+    connect,
+    token: api.token,
+    clock,
+    log: daemon,
+    random: () => random.float(),
+    userAgent: 'load-balancer',
+  });
+  const nodes = new Map(cluster.nodes.map((n) => [n.name, n.address]));
+  const speaker = new Speaker({ api: client, router, nodes, log: daemon });
+  return {
+    stop() {
+      speaker.stop();
+      client.stop();
     },
   };
 }

@@ -60,6 +60,7 @@ export function bareCluster(nodes: readonly NodeSpec[], more: Partial<ClusterSpe
       hairpin: true,
     },
     proxy: { ...proxyDefaults('10.244.0.0/16'), mode: 'none' },
+    loadBalancer: { pool: '198.51.100.0/24' },
     dns: { domain: 'cluster.local', upstream: 'emulated' },
     external: [],
     seed: 1,

@@ -139,6 +139,7 @@ function endpointOf(service: Service, pod: Pod, nodeOf: (name: string) => Node |
     ...(named ? { hostname } : {}),
     ...(nodeName === undefined ? {} : { nodeName }),
     ...(zone === undefined ? {} : { zone }),
+    ...hintOf(service, zone),
     targetRef: {
       kind: 'Pod',
       ...(pod.metadata.namespace === undefined ? {} : { namespace: pod.metadata.namespace }),
@@ -147,6 +148,12 @@ function endpointOf(service: Service, pod: Pod, nodeOf: (name: string) => Node |
     },
   };
 }
+
+/** trafficDistribution PreferClose (k8s.io/endpointslice/trafficdist): each endpoint for its own zone. */
+const hintOf = (service: Service, zone: string | undefined): Pick<Endpoint, 'hints'> =>
+  service.spec.trafficDistribution === 'PreferClose' && zone !== undefined
+    ? { hints: { forZones: [{ name: zone }] } }
+    : {};
 
 const idOf = (endpoint: Endpoint): string => endpoint.targetRef?.uid ?? endpoint.addresses[0] ?? '';
 
