@@ -12,6 +12,7 @@ import {
   type TraceResult,
 } from '../../emulator/client.ts';
 import type { Verb } from '../step.ts';
+import { readMatches, type TextMatch } from '../text-match.ts';
 import { readRef } from './exec.ts';
 
 /** What a probe is and where it goes: shared with the trace verb. */
@@ -71,6 +72,7 @@ interface Expect extends Probe {
   readonly icmp: string | undefined;
   readonly crossings: number | undefined;
   readonly via: readonly string[];
+  readonly cause: readonly TextMatch[];
   readonly retry: number;
 }
 
@@ -88,6 +90,7 @@ export const expect: Verb<Expect> = {
       'icmp',
       'crossings',
       'via',
+      'cause',
       'retry',
     ]);
     const received = f.received.optional((r) => r.fields(['ttl', 'source']));
@@ -101,6 +104,7 @@ export const expect: Verb<Expect> = {
       icmp: f.icmp.optional((r) => r.text()),
       crossings: f.crossings.optional((r) => r.integer(0, 1000)),
       via: f.via.or([], (r) => r.list((v) => v.text())),
+      cause: readMatches(f.cause),
       retry: f.retry.or(0, (r) => r.duration()),
     };
   },
@@ -139,6 +143,9 @@ function differences(step: Expect, source: string | undefined, trace: TraceResul
   differ('source as received', source, outcome.received?.src);
   differ('ICMP', step.icmp, outcome.icmp && `${outcome.icmp.type}/${outcome.icmp.code}`);
   differ('crossings', step.crossings, trace.crossings);
+  for (const match of step.cause)
+    if (!match.test(outcome.cause ?? ''))
+      wrong.push(`cause: wanted ${match.want}, saw ${outcome.cause ?? 'nothing'}`);
   for (const via of step.via)
     if (!trace.hops.some((h) => `${h.node}/${h.device}` === via || h.device === via || h.node === via))
       wrong.push(`never passed ${via}`);
@@ -160,6 +167,7 @@ function wants(step: Expect, source: string | undefined): string {
     ...(step.icmp === undefined ? [] : [`ICMP ${step.icmp}`]),
     ...(step.crossings === undefined ? [] : [`${step.crossings} crossings`]),
     ...step.via.map((v) => `via ${v}`),
+    ...step.cause.map((c) => `because ${c.want}`),
   ].join(', ');
 }
 
@@ -171,5 +179,5 @@ function saw(trace: TraceResult): string {
       : ` at ${[outcome.node, outcome.netns, outcome.device].filter((p) => p !== undefined).join('/')}`;
   if (outcome.result === 'delivered')
     return `delivered${where}, TTL ${outcome.received?.ttl}, from ${outcome.received?.src}`;
-  return `${outcome.result}${where}: ${outcome.text}`;
+  return `${outcome.result}${where}: ${outcome.cause ?? outcome.text}`;
 }
