@@ -37,103 +37,101 @@ export interface RuleSettings {
 export interface Unit {
   readonly port: ServicePort;
   readonly endpoints: readonly Endpoint[];
-  /** Its own chains are written; false when they stand as they are. */
-  readonly changed: boolean;
 }
 
-export interface Compiled {
-  /** Input of iptables-restore --noflush, but for the chains that are to go. */
-  readonly filter: Lines;
-  readonly nat: Lines;
-  /** Chains of units in the nat table that are in use, written or not. */
-  readonly active: ReadonlySet<string>;
-  readonly large: boolean;
+/** One unit's part of the rules. */
+export interface CompiledUnit {
+  /** Rules in the chains that all units share, in their order. */
+  readonly filter: readonly string[];
+  readonly nat: readonly string[];
+  /** Its own chains, all in the nat table, and their rules. */
+  readonly chains: readonly string[];
+  readonly rules: readonly string[];
 }
-interface Lines {
-  readonly chains: string[];
-  readonly rules: string[];
-  /** Behind everything else. */
-  readonly last: string[];
+
+export interface Frame {
+  /** Shared chains, and what stands in front of and behind the units' rules. */
+  readonly filter: Section;
+  readonly nat: Section;
+}
+interface Section {
+  readonly chains: readonly string[];
+  readonly first: readonly string[];
+  readonly last: readonly string[];
 }
 
 const comment = (text: string): string => `-m comment --comment "${text}"`;
 
-export function compile(units: readonly Unit[], settings: RuleSettings): Compiled {
+/** What is there without any Service. */
+export function compileFrame(settings: RuleSettings): Frame {
   const mark = `0x${(2 ** settings.masqueradeBit).toString(16).padStart(8, '0')}`;
-  const chains = (names: readonly string[]): string[] => names.map((name) => `:${name} - [0:0]`);
-  const filter: Lines = {
-    chains: chains([SERVICES, EXTERNAL_SERVICES, FORWARD, NODEPORTS, PROXY_FIREWALL]),
-    rules: [],
-    last: [],
+  return {
+    filter: {
+      chains: [
+        SERVICES,
+        EXTERNAL_SERVICES,
+        FORWARD,
+        NODEPORTS,
+        PROXY_FIREWALL,
+        ...(settings.localhostNodePorts ? [KUBELET_FIREWALL] : []),
+      ],
+      first: settings.localhostNodePorts
+        ? [
+            `-A ${KUBELET_FIREWALL} ${comment('block incoming localnet connections')} -d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP`,
+          ]
+        : [],
+      last: [
+        ...(settings.liberal ? [] : [`-A ${FORWARD} -m conntrack --ctstate INVALID -j DROP`]),
+        `-A ${FORWARD} ${comment('kubernetes forwarding rules')} -m mark --mark ${mark}/${mark} -j ACCEPT`,
+        `-A ${FORWARD} ${comment('kubernetes forwarding conntrack rule')} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
+      ],
+    },
+    nat: {
+      chains: [SERVICES, NODEPORTS, POSTROUTING, MARK_MASQ],
+      first: [
+        `-A ${POSTROUTING} -m mark ! --mark ${mark}/${mark} -j RETURN`,
+        // Or the packet that a tunnel wraps around this one would be masqueraded too.
+        `-A ${POSTROUTING} -j MARK --xor-mark ${mark}`,
+        `-A ${POSTROUTING} ${comment('kubernetes service traffic requiring SNAT')} -j MASQUERADE --random-fully`,
+        `-A ${MARK_MASQ} -j MARK --or-mark ${mark}`,
+      ],
+      last: nodePortJumps(settings),
+    },
   };
-  const nat: Lines = { chains: chains([SERVICES, NODEPORTS, POSTROUTING, MARK_MASQ]), rules: [], last: [] };
-  nat.rules.push(
-    `-A ${POSTROUTING} -m mark ! --mark ${mark}/${mark} -j RETURN`,
-    // Or the packet that a tunnel wraps around this one would be masqueraded too.
-    `-A ${POSTROUTING} -j MARK --xor-mark ${mark}`,
-    `-A ${POSTROUTING} ${comment('kubernetes service traffic requiring SNAT')} -j MASQUERADE --random-fully`,
-    `-A ${MARK_MASQ} -j MARK --or-mark ${mark}`,
-  );
-  if (settings.localhostNodePorts) {
-    filter.chains.push(...chains([KUBELET_FIREWALL]));
-    filter.rules.push(
-      `-A ${KUBELET_FIREWALL} ${comment('block incoming localnet connections')} -d 127.0.0.0/8 ! -s 127.0.0.0/8 -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -j DROP`,
-    );
-  }
-  let total = 0;
-  for (const { endpoints } of units) total += endpoints.length;
-  const large = total > LARGE_CLUSTER;
-  const active = new Set<string>();
-  for (const unit of units) new UnitRules(unit, settings, filter, nat, active, large).write();
-  tail(settings, mark, filter, nat);
-  return { filter, nat, active, large };
 }
 
-/** What stands behind all units. */
-function tail(settings: RuleSettings, mark: string, filter: Lines, nat: Lines): void {
+function nodePortJumps({ nodePortIPs, localhostNodePorts }: RuleSettings): string[] {
   const last = comment('kubernetes service nodeports; NOTE: this must be the last rule in this chain');
-  if (settings.nodePortIPs === undefined) {
-    const loopback = settings.localhostNodePorts ? '' : ' ! -d 127.0.0.0/8';
-    nat.last.push(`-A ${SERVICES} ${last} -m addrtype --dst-type LOCAL${loopback} -j ${NODEPORTS}`);
-  } else
-    for (const ip of settings.nodePortIPs)
-      if (!ip.startsWith('127.') || settings.localhostNodePorts)
-        nat.last.push(`-A ${SERVICES} ${last} -d ${ip} -j ${NODEPORTS}`);
-  if (!settings.liberal) filter.last.push(`-A ${FORWARD} -m conntrack --ctstate INVALID -j DROP`);
-  filter.last.push(
-    `-A ${FORWARD} ${comment('kubernetes forwarding rules')} -m mark --mark ${mark}/${mark} -j ACCEPT`,
-    `-A ${FORWARD} ${comment('kubernetes forwarding conntrack rule')} -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT`,
-  );
+  if (nodePortIPs === undefined) {
+    const loopback = localhostNodePorts ? '' : ' ! -d 127.0.0.0/8';
+    return [`-A ${SERVICES} ${last} -m addrtype --dst-type LOCAL${loopback} -j ${NODEPORTS}`];
+  }
+  return nodePortIPs
+    .filter((ip) => !ip.startsWith('127.') || localhostNodePorts)
+    .map((ip) => `-A ${SERVICES} ${last} -d ${ip} -j ${NODEPORTS}`);
 }
+
+/** `large`: the cluster has more than LARGE_CLUSTER endpoints. */
+export const compileUnit = (unit: Unit, settings: RuleSettings, large: boolean): CompiledUnit =>
+  new UnitRules(unit, settings, large).compiled();
 
 class UnitRules {
   readonly #port: ServicePort;
-  readonly #changed: boolean;
   readonly #settings: RuleSettings;
-  readonly #filter: Lines;
-  readonly #nat: Lines;
-  readonly #active: Set<string>;
   readonly #large: boolean;
+  readonly #filter: string[] = [];
+  readonly #nat: string[] = [];
+  readonly #declared: string[] = [];
+  readonly #rules: string[] = [];
   readonly #proto: string;
   readonly #chains: UnitChains;
   readonly #found: Categorized;
   readonly #internal: boolean;
   readonly #external: boolean;
 
-  constructor(
-    { port, endpoints, changed }: Unit,
-    settings: RuleSettings,
-    filter: Lines,
-    nat: Lines,
-    active: Set<string>,
-    large: boolean,
-  ) {
+  constructor({ port, endpoints }: Unit, settings: RuleSettings, large: boolean) {
     this.#port = port;
-    this.#changed = changed;
     this.#settings = settings;
-    this.#filter = filter;
-    this.#nat = nat;
-    this.#active = active;
     this.#large = large;
     this.#proto = port.protocol.toLowerCase();
     this.#chains = unitChains(port.name, this.#proto);
@@ -143,9 +141,10 @@ class UnitRules {
     this.#external = any && (!port.externalLocal || local.length > 0);
   }
 
-  write(): void {
+  compiled(): CompiledUnit {
     this.#entries();
     if (this.#found.any) this.#ownChains();
+    return { filter: this.#filter, nat: this.#nat, chains: this.#declared, rules: this.#rules };
   }
 
   #to(address: string, port: number): string {
@@ -172,8 +171,8 @@ class UnitRules {
     const { name, clusterIP, port, externalIPs, loadBalancerVIPs, nodePort, healthCheckNodePort } =
       this.#port;
     const { any } = this.#found;
-    const nat = this.#nat.rules;
-    const filter = this.#filter.rules;
+    const nat = this.#nat;
+    const filter = this.#filter;
     if (this.#internal)
       nat.push(
         `-A ${SERVICES} ${comment(`${name} cluster IP`)} ${this.#to(clusterIP, port)} -j ${this.#internalChain}`,
@@ -212,23 +211,14 @@ class UnitRules {
   #ownChains(): void {
     const { cluster, local, reachable } = this.#found;
     const chains = this.#chains;
-    const external = externallyAccessible(this.#port);
-    const firewalled = this.#firewalled;
-    const useCluster = cluster.length > 0 && usesCluster(this.#port);
-    const useLocal = local.length > 0 && usesLocal(this.#port);
-    const names = reachable.map((e) => endpointChain(this.#port.name, this.#proto, e.text));
-    if (external) this.#active.add(chains.external);
-    if (firewalled) this.#active.add(chains.firewall);
-    if (useCluster) this.#active.add(chains.cluster);
-    if (useLocal) this.#active.add(chains.local);
-    for (const name of names) this.#active.add(name);
-    if (!this.#changed) return;
     if (this.#internal) this.#masquerade();
-    if (external) this.#externalChain();
-    if (firewalled) this.#firewallChain();
-    const nameOf = new Map(reachable.map((e, i) => [e, names[i]!]));
-    if (useCluster) this.#balance(chains.cluster, cluster, nameOf);
-    if (useLocal) this.#balance(chains.local, local, nameOf);
+    if (externallyAccessible(this.#port)) this.#externalChain();
+    if (this.#firewalled) this.#firewallChain();
+    const nameOf = new Map(
+      reachable.map((e) => [e, endpointChain(this.#port.name, this.#proto, e.text)] as const),
+    );
+    if (cluster.length > 0 && usesCluster(this.#port)) this.#balance(chains.cluster, cluster, nameOf);
+    if (local.length > 0 && usesLocal(this.#port)) this.#balance(chains.local, local, nameOf);
     for (const e of reachable) this.#endpoint(e, nameOf.get(e)!);
   }
 
@@ -237,16 +227,15 @@ class UnitRules {
     const { masqueradeAll, detector } = this.#settings;
     const { name, clusterIP, port } = this.#port;
     const head = `-A ${this.#internalChain} ${comment(`${name} cluster IP`)} ${this.#to(clusterIP, port)}`;
-    if (masqueradeAll) this.#nat.rules.push(`${head} -j ${MARK_MASQ}`);
-    else if (detector !== undefined)
-      this.#nat.rules.push(`${head} ${ifLocal(detector, true)} -j ${MARK_MASQ}`);
+    if (masqueradeAll) this.#rules.push(`${head} -j ${MARK_MASQ}`);
+    else if (detector !== undefined) this.#rules.push(`${head} ${ifLocal(detector, true)} -j ${MARK_MASQ}`);
   }
 
   #externalChain(): void {
     const { name, externalLocal } = this.#port;
     const { external, cluster, local } = this.#chains;
     const { detector } = this.#settings;
-    const rule = (text: string): void => void this.#nat.rules.push(`-A ${external} ${text}`);
+    const rule = (text: string): void => void this.#rules.push(`-A ${external} ${text}`);
     this.#declare(external);
     if (!externalLocal)
       rule(`${comment(`masquerade traffic for ${name} external destinations`)} -j ${MARK_MASQ}`);
@@ -274,12 +263,12 @@ class UnitRules {
     let fromNode = false;
     this.#declare(firewall);
     for (const range of sourceRanges) {
-      this.#nat.rules.push(`${head} -s ${range} -j ${external}`);
+      this.#rules.push(`${head} -s ${range} -j ${external}`);
       const prefix = parsePrefix(range);
       fromNode ||= prefix !== undefined && nodeIP !== undefined && inPrefix(nodeIP, prefix);
     }
-    if (fromNode) for (const ip of loadBalancerVIPs) this.#nat.rules.push(`${head} -s ${ip} -j ${external}`);
-    this.#nat.rules.push(
+    if (fromNode) for (const ip of loadBalancerVIPs) this.#rules.push(`${head} -s ${ip} -j ${external}`);
+    this.#rules.push(
       `-A ${firewall} ${comment(`other traffic to ${name} will be dropped by KUBE-PROXY-FIREWALL`)}`,
     );
   }
@@ -291,7 +280,7 @@ class UnitRules {
     if (affinity !== 0)
       for (const e of endpoints) {
         const to = nameOf.get(e)!;
-        this.#nat.rules.push(
+        this.#rules.push(
           `-A ${chain}${note(e)} -m recent --name ${to} --rcheck --seconds ${affinity} --reap -j ${to}`,
         );
       }
@@ -299,7 +288,7 @@ class UnitRules {
     for (const [i, e] of endpoints.entries()) {
       const chance =
         i < n - 1 ? ` -m statistic --mode random --probability ${(1 / (n - i)).toFixed(10)}` : '';
-      this.#nat.rules.push(`-A ${chain}${note(e)}${chance} -j ${nameOf.get(e)!}`);
+      this.#rules.push(`-A ${chain}${note(e)}${chance} -j ${nameOf.get(e)!}`);
     }
   }
 
@@ -307,7 +296,7 @@ class UnitRules {
     const head = `-A ${chain}${this.#large ? '' : ` ${comment(this.#port.name)}`}`;
     const remember = this.#port.affinity === 0 ? '' : ` -m recent --name ${chain} --set`;
     this.#declare(chain);
-    this.#nat.rules.push(
+    this.#rules.push(
       // An endpoint that meets itself must not see its own address as the sender.
       `${head} -s ${e.ip} -j ${MARK_MASQ}`,
       `${head}${remember} -m ${this.#proto} -p ${this.#proto} -j DNAT --to-destination ${e.text}`,
@@ -315,7 +304,7 @@ class UnitRules {
   }
 
   #declare(chain: string): void {
-    this.#nat.chains.push(`:${chain} - [0:0]`);
+    this.#declared.push(chain);
   }
 }
 
@@ -324,23 +313,5 @@ function ifLocal(detector: LocalDetector, not: boolean): string {
   return detector.by === 'source' ? `${bang}-s ${detector.cidr}` : `${bang}-i ${detector.name}`;
 }
 
-/** The whole text for iptables-restore --noflush; `stale` are chains of units that are used no more. */
-export function restoreText({ filter, nat }: Compiled, stale: readonly string[]): string {
-  const out = ['*filter'];
-  push(out, filter.chains);
-  push(out, filter.rules);
-  push(out, filter.last);
-  out.push('COMMIT', '*nat');
-  push(out, nat.chains);
-  for (const chain of stale) out.push(`:${chain} - [0:0]`);
-  push(out, nat.rules);
-  for (const chain of stale) out.push(`-X ${chain}`);
-  push(out, nat.last);
-  out.push('COMMIT', '');
-  return out.join('\n');
-}
-
-/** Array.push(...x) has a limit on the stack. */
-function push(out: string[], lines: readonly string[]): void {
-  for (const line of lines) out.push(line);
-}
+/** Chain lines of iptables-restore, which empty a chain that is there already. */
+export const declare = (chain: string): string => `:${chain} - [0:0]`;
