@@ -48,7 +48,7 @@ it('TCP is never cleaned', () => {
 });
 
 it('a flow that began before the rules is removed when endpoints appear', () => {
-  const lab = new ProxyLab();
+  const lab = new ProxyLab().sync();
   lab.nf.forward(lab.nf.packet('udp', '10.244.1.50:4000', '10.96.0.10:53'))?.free();
   expect(lab.nf.ct.list()).toHaveLength(1);
   lab.put(dns(), udpSlice(A));
