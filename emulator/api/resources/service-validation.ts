@@ -10,6 +10,7 @@ import {
   required,
 } from '../status-error.ts';
 import type { ServicePort, ServiceSpec } from '../types/service.ts';
+import { nonSpecialIp } from './endpoint-validation.ts';
 import { isIpv4 } from './service-addresses.ts';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
@@ -135,8 +136,7 @@ function addresses(spec: ServiceSpec): FieldError[] {
           'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
         ),
       );
-    else if (/^127\.|^169\.254\.|^(22[4-9]|23\d)\.|^0\.0\.0\.0$/.test(external))
-      errors.push(invalidValue(`spec.externalIPs[${i}]`, external, reserved(external)));
+    else errors.push(...nonSpecialIp(`spec.externalIPs[${i}]`, external));
   });
   for (const [i, range] of (spec.loadBalancerSourceRanges ?? []).entries())
     if (!/^\s*(\d{1,3}\.){3}\d{1,3}\/([0-9]|[12]\d|3[0-2])\s*$/.test(range))
@@ -148,13 +148,6 @@ function addresses(spec: ServiceSpec): FieldError[] {
         ),
       );
   return errors;
-}
-
-function reserved(address: string): string {
-  if (address === '0.0.0.0') return 'may not be unspecified (0.0.0.0 or ::)';
-  if (address.startsWith('127.')) return 'may not be in the loopback range (127.0.0.0/8, ::1/128)';
-  if (address.startsWith('169.254.')) return 'may not be in the link-local range (169.254.0.0/16, fe80::/10)';
-  return 'may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)';
 }
 
 function policies(spec: ServiceSpec): FieldError[] {
@@ -175,6 +168,9 @@ function policies(spec: ServiceSpec): FieldError[] {
   const inner = spec.internalTrafficPolicy;
   if (inner !== undefined && inner !== 'Cluster' && inner !== 'Local')
     errors.push(notSupported('spec.internalTrafficPolicy', inner, ['Cluster', 'Local']));
+  const distribution = spec.trafficDistribution;
+  if (distribution !== undefined && distribution !== 'PreferClose')
+    errors.push(notSupported('spec.trafficDistribution', distribution, ['PreferClose']));
   if (spec.ipFamilyPolicy === 'RequireDualStack')
     errors.push(
       invalidValue(

@@ -115,6 +115,14 @@ describe('a Service', () => {
       { ipFamilyPolicy: 'RequireDualStack' },
       'spec.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services',
     ],
+    [
+      { externalIPs: ['169.254.169.254'] },
+      'spec.externalIPs[0]: Invalid value: "169.254.169.254": may not be in the link-local range (169.254.0.0/16, fe80::/10)',
+    ],
+    [
+      { trafficDistribution: 'Nearest' },
+      'spec.trafficDistribution: Unsupported value: "Nearest": supported values: "PreferClose"',
+    ],
     [{ type: 'ExternalName' }, 'spec.externalName: Required value'],
     [
       { externalTrafficPolicy: 'Local' },

@@ -1,6 +1,7 @@
 // The strategies of the built-in kinds, by kind.
 
 import { namespaceStrategy, nodeStrategy } from './cluster-strategies.ts';
+import { validateEndpointSlice, validateEndpoints } from './endpoint-validation.ts';
 import { podStrategy } from './pod-strategy.ts';
 import type { Strategy } from './resource.ts';
 import { serviceStrategy } from './service-strategy.ts';
@@ -19,7 +20,7 @@ const withSpec: Strategy = { status: true, generation: true };
 
 export const strategies: Readonly<Record<string, Strategy>> = {
   ConfigMap: { createOnUpdate: false },
-  Endpoints: { createOnUpdate: true },
+  Endpoints: { createOnUpdate: true, validate: validateEndpoints },
   Event: { createOnUpdate: true, selectable: EVENT_FIELDS() },
   Lease: { createOnUpdate: true },
   Namespace: namespaceStrategy,
@@ -27,7 +28,7 @@ export const strategies: Readonly<Record<string, Strategy>> = {
   Pod: podStrategy,
   Secret: { selectable: ['type'] },
   Service: serviceStrategy,
-  EndpointSlice: { generation: true },
+  EndpointSlice: { generation: true, validate: validateEndpointSlice },
   Deployment: deploymentStrategy,
   ReplicaSet: { ...replicaSetStrategy, selectable: ['status.replicas'] },
   ReplicationController: { ...withSpec, selectable: ['status.replicas'] },
