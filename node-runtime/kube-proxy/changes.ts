@@ -19,6 +19,10 @@ export class Changes {
   #staleSlices = new Set<string>();
   #udp = false;
   #sorted: string[] | undefined;
+  /** Endpoints of each Service's units, and their sum. */
+  readonly #counts = new Map<string, number>();
+  #total = 0;
+  readonly #healthChecked = new Set<string>();
 
   constructor(nodeName: string) {
     this.#nodeName = nodeName;
@@ -64,18 +68,38 @@ export class Changes {
     this.#refresh();
     const changed = new Set(this.#changed);
     this.#changed.clear();
+    for (const key of changed) {
+      let count = 0;
+      for (const { endpoints } of this.unitsOf(key)) count += endpoints.length;
+      this.#total += count - (this.#counts.get(key) ?? 0);
+      if (count === 0) this.#counts.delete(key);
+      else this.#counts.set(key, count);
+      if (this.#services.get(key)?.some((p) => p.healthCheckNodePort !== 0) === true)
+        this.#healthChecked.add(key);
+      else this.#healthChecked.delete(key);
+    }
     return changed;
+  }
+  /** Endpoints of all units, as of the last takeChanged. */
+  get endpointTotal(): number {
+    return this.#total;
   }
 
   /** Every unit there is, in the order of the Services' names. */
   *units(): Generator<TrackedUnit> {
     this.#refresh();
     this.#sorted ??= [...this.#services.keys()].sort();
-    for (const key of this.#sorted) {
-      const endpoints = this.#endpoints.get(key);
-      for (const port of this.#services.get(key)!)
-        yield { port, endpoints: endpoints?.get(unitKey(key, port.portName, port.protocol)) ?? NONE };
-    }
+    for (const key of this.#sorted) yield* this.unitsOf(key);
+  }
+  /** Those of one Service; none when it is gone. */
+  *unitsOf(key: string): Generator<TrackedUnit> {
+    const endpoints = this.#endpoints.get(key);
+    for (const port of this.#services.get(key) ?? [])
+      yield { port, endpoints: endpoints?.get(unitKey(key, port.portName, port.protocol)) ?? NONE };
+  }
+  /** Units of Services with a health check port. */
+  *healthChecked(): Generator<TrackedUnit> {
+    for (const key of this.#healthChecked) yield* this.unitsOf(key);
   }
 
   #refresh(): void {

@@ -162,7 +162,7 @@ export class KubeProxy {
     const full = this.#full;
     try {
       this.#proxier.sync({
-        units: this.#changes.units(),
+        state: this.#changes,
         changed: full ? undefined : changed,
         detector: localDetector(spec, this.#node?.podCIDR),
         place: { name: nodeName, zone: this.#node?.zone },
@@ -175,7 +175,7 @@ export class KubeProxy {
     }
     this.#full = false;
     this.#health.synced();
-    this.#health.sync(healthChecks(this.#changes.units()));
+    this.#health.sync(healthChecks(this.#changes.healthChecked()));
     if (this.#changes.takeUdp()) {
       const deleted = cleanStaleEntries(conntrack(ns), this.#changes.units());
       if (deleted > 0) log.info({ deleted }, 'Deleted stale UDP conntrack entries');

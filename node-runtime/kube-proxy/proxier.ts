@@ -1,7 +1,7 @@
 // What the modes have in common: how a kube-proxy hands its state to the one that writes it into the kernel.
 import type { ProxySpec } from '../../emulator/protocol/cluster.ts';
 import type { Netns } from '../kernel/netns/netns.ts';
-import type { TrackedUnit } from './changes.ts';
+import type { Changes } from './changes.ts';
 import type { LocalDetector } from './detect-local.ts';
 import type { NodePlace } from './topology.ts';
 
@@ -12,7 +12,7 @@ export interface ProxierOptions {
 }
 
 export interface SyncInput {
-  readonly units: Iterable<TrackedUnit>;
+  readonly state: Pick<Changes, 'units' | 'unitsOf' | 'endpointTotal'>;
   /** Services whose units may differ from the last sync; undefined: write everything. */
   readonly changed: ReadonlySet<string> | undefined;
   readonly detector: LocalDetector | undefined;

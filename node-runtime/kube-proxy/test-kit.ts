@@ -133,7 +133,7 @@ export class ProxyLab {
   sync(): this {
     const changed = this.changes.takeChanged();
     this.#proxier.sync({
-      units: this.changes.units(),
+      state: this.changes,
       changed: this.#full ? undefined : changed,
       detector: localDetector(this.spec, '10.244.1.0/24'),
       place: { name: 'n1', zone: this.#zone },

@@ -159,8 +159,9 @@ function proxy(ns: Netns, nodeName: string, nodeIP: string): string {
     const kept = keepSlice(slice);
     changes.slice(`default/${slice.metadata.name}`, kept, kept.slice);
   }
+  changes.takeChanged();
   new IptablesProxier({ ns, spec, nodeIP }).sync({
-    units: changes.units(),
+    state: changes,
     changed: undefined,
     detector: localDetector(spec, undefined),
     place: { name: nodeName, zone: undefined },

@@ -4,7 +4,6 @@ import { IptablesTool } from '../../cni/iptables-tool.ts';
 import { iptables } from '../../kernel/netfilter/iptables/iptables.ts';
 import { iptablesRestore } from '../../kernel/netfilter/iptables/restore.ts';
 import { tableOf } from '../../kernel/netfilter/tables/net.ts';
-import type { TrackedUnit } from '../changes.ts';
 import { nodePortIPs } from '../node-addresses.ts';
 import type { Proxier, ProxierOptions, SyncInput } from '../proxier.ts';
 import {
@@ -31,19 +30,13 @@ import {
 const LIBERAL = 'net/netfilter/nf_conntrack_tcp_be_liberal';
 const CANARY_TABLES = ['mangle', 'nat', 'filter'] as const;
 
-interface Written {
-  readonly service: string;
-  readonly compiled: CompiledUnit;
-}
-
 interface Plan {
-  readonly all: ReadonlyMap<string, Written>;
   /** Units whose own chains are written. */
-  readonly news: readonly CompiledUnit[];
+  readonly units: CompiledUnit[];
   /** Own chains that are to go. */
-  readonly stale: readonly string[];
+  readonly stale: Set<string>;
   /** The chains that all units share are written, too. */
-  readonly shared: boolean;
+  shared: boolean;
 }
 
 const sameLines = (a: readonly string[], b: readonly string[]): boolean =>
@@ -53,23 +46,24 @@ const sameLines = (a: readonly string[], b: readonly string[]): boolean =>
  * Input of iptables-restore --noflush. Upstream writes the shared chains at every sync; we leave them where no unit's rules in them
  * changed, which the tables do not show but for counters that go on.
  */
-function restoreText(frame: Frame, { all, news, stale, shared }: Plan): string {
+function restoreText(frame: Frame, { units, stale, shared }: Plan, all: Iterable<CompiledUnit>): string {
   const out: string[] = [];
+  const everyone = shared ? [...all] : [];
   if (shared) {
     out.push('*filter', ...frame.filter.chains.map(declare), ...frame.filter.first);
-    for (const { compiled } of all.values()) for (const rule of compiled.filter) out.push(rule);
+    for (const unit of everyone) for (const rule of unit.filter) out.push(rule);
     out.push(...frame.filter.last, 'COMMIT');
   }
   out.push('*nat');
   if (shared) out.push(...frame.nat.chains.map(declare));
-  for (const { chains } of news) for (const chain of chains) out.push(declare(chain));
+  for (const { chains } of units) for (const chain of chains) out.push(declare(chain));
   for (const chain of stale) out.push(declare(chain));
   if (shared) {
     out.push(...frame.nat.first);
-    for (const { compiled } of all.values()) for (const rule of compiled.nat) out.push(rule);
+    for (const unit of everyone) for (const rule of unit.nat) out.push(rule);
     out.push(...frame.nat.last);
   }
-  for (const { rules } of news) for (const rule of rules) out.push(rule);
+  for (const { rules } of units) for (const rule of rules) out.push(rule);
   for (const chain of stale) out.push(`-X ${chain}`);
   out.push('COMMIT', '');
   return out.join('\n');
@@ -79,8 +73,8 @@ export class IptablesProxier implements Proxier {
   readonly #options: ProxierOptions;
   readonly #tool: IptablesTool;
   readonly #liberal: boolean;
-  /** What the last sync left, by unit, and with which settings. */
-  #written: ReadonlyMap<string, Written> = new Map();
+  /** What the last sync left, by Service, and with which settings. */
+  readonly #written = new Map<string, CompiledUnit[]>();
   #settingsKey = '';
 
   constructor(options: ProxierOptions) {
@@ -105,7 +99,7 @@ export class IptablesProxier implements Proxier {
     );
   }
 
-  sync({ units, changed, detector, place }: SyncInput): void {
+  sync({ state, changed, detector, place }: SyncInput): void {
     const { ns, spec, nodeIP } = this.#options;
     const settings: RuleSettings = {
       masqueradeAll: spec.masqueradeAll,
@@ -117,56 +111,48 @@ export class IptablesProxier implements Proxier {
       liberal: this.#liberal,
       place,
     };
-    const list = [...units];
-    const large = list.reduce((sum, { endpoints }) => sum + endpoints.length, 0) > LARGE_CLUSTER;
+    const large = state.endpointTotal > LARGE_CLUSTER;
     const frame = compileFrame(settings);
     const key = JSON.stringify([frame, settings, large]);
     const full = changed === undefined || key !== this.#settingsKey;
-    if (full) this.#ensureJumps();
-    const plan = this.#plan(list, full ? undefined : changed, (unit) => compileUnit(unit, settings, large));
+    const plan: Plan = { units: [], stale: new Set(), shared: full };
+    if (full) {
+      this.#ensureJumps();
+      this.#written.clear();
+      for (const name of tableOf(ns, 'nat').chains.keys()) if (isServiceChain(name)) plan.stale.add(name);
+      for (const unit of state.units()) {
+        const compiled = compileUnit(unit, settings, large);
+        const written = this.#written.get(unit.port.service);
+        if (written === undefined) this.#written.set(unit.port.service, [compiled]);
+        else written.push(compiled);
+        plan.units.push(compiled);
+      }
+    } else
+      for (const service of changed) {
+        const units = Array.from(state.unitsOf(service), (unit) => compileUnit(unit, settings, large));
+        this.#take(plan, service, units);
+      }
+    for (const { chains } of plan.units) for (const chain of chains) plan.stale.delete(chain);
+    // Unless it goes through, nothing is known of what stands there.
     this.#settingsKey = '';
-    this.#restore(restoreText(frame, plan));
+    this.#restore(restoreText(frame, plan, this.#inOrder()));
     this.#settingsKey = key;
-    this.#written = plan.all;
   }
 
-  /** What is to be written, and what is to go; `changed` undefined: everything. */
-  #plan(
-    list: readonly TrackedUnit[],
-    changed: ReadonlySet<string> | undefined,
-    compiled: (unit: TrackedUnit) => CompiledUnit,
-  ): Plan {
-    const all = new Map<string, Written>();
-    const news: CompiledUnit[] = [];
-    const stale = new Set<string>();
-    let shared = changed === undefined || list.length !== this.#written.size;
-    for (const unit of list) {
-      const { name, protocol, service } = unit.port;
-      const key = `${name}/${protocol}`;
-      const before = this.#written.get(key);
-      if (changed !== undefined && before !== undefined && !changed.has(service)) {
-        all.set(key, before);
-        continue;
-      }
-      const now = compiled(unit);
-      all.set(key, { service, compiled: now });
-      news.push(now);
-      for (const chain of before?.compiled.chains ?? []) stale.add(chain);
-      shared ||=
-        before === undefined ||
-        !sameLines(before.compiled.nat, now.nat) ||
-        !sameLines(before.compiled.filter, now.filter);
-    }
-    for (const [key, { compiled }] of this.#written)
-      if (!all.has(key)) {
-        shared = true;
-        for (const chain of compiled.chains) stale.add(chain);
-      }
-    if (changed === undefined)
-      for (const name of tableOf(this.#options.ns, 'nat').chains.keys())
-        if (isServiceChain(name)) stale.add(name);
-    for (const { chains } of news) for (const chain of chains) stale.delete(chain);
-    return { all, news, stale: [...stale], shared };
+  /** A Service's units as they are now: what is to be written of them, and what is to go. */
+  #take(plan: Plan, service: string, units: CompiledUnit[]): void {
+    const before = this.#written.get(service) ?? [];
+    for (const { chains } of before) for (const chain of chains) plan.stale.add(chain);
+    plan.units.push(...units);
+    plan.shared ||=
+      before.length !== units.length ||
+      before.some((b, i) => !sameLines(b.nat, units[i]!.nat) || !sameLines(b.filter, units[i]!.filter));
+    if (units.length === 0) this.#written.delete(service);
+    else this.#written.set(service, units);
+  }
+
+  *#inOrder(): Generator<CompiledUnit> {
+    for (const service of [...this.#written.keys()].sort()) yield* this.#written.get(service)!;
   }
 
   disturbed(): boolean {
