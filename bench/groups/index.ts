@@ -9,9 +9,11 @@ import { pingGroup } from './ping.ts';
 import { start } from './start.ts';
 import { thousand } from './thousand.ts';
 import { throughput } from './throughput.ts';
+import { udp } from './udp.ts';
 
 export const GROUPS: readonly Group[] = [
   throughput,
+  udp,
   pingGroup,
   start,
   datapath,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { iptables } from '../kernel/netfilter/iptables/iptables.ts';
 import { findImage, imageId, imageName } from './images.ts';
 import { createContainerRuntime } from './runtime.ts';
 import { PodLab, tcp, udp } from './test-kit.ts';
@@ -227,4 +228,28 @@ it('iperf3 measures: client and server count the same bytes', async () => {
     code: 1,
     err: 'iperf3: error - unable to connect to server: Connection refused\n',
   });
+});
+
+it.each(['10M', '0'])('iperf3 -u at %s: numbered datagrams, counted where they arrive', async (rate) => {
+  const lab = new PodLab();
+  const { log } = await lab.serve(lab.b, 'networkstatic/iperf3', { args: ['-s', '-1'] });
+  const argv = ['iperf3', '-u', '-c', 'web', '-n', '64K', '-l', '1K', '-b', rate];
+  const { code, out, err } = await lab.run(lab.a, argv);
+  expect({ code, err }).toEqual({ code: 0, err: '' });
+  expect(out).toMatch(/local 10\.0\.0\.1 port \d+ connected to 10\.0\.0\.2 port 5201\n/);
+  expect(out).toMatch(/64\.0 KBytes .*0\.000 ms {2}0\/64 \(0%\) {2}sender\n/);
+  expect(out).toMatch(/64\.0 KBytes .* \d\.\d{3} ms {2}0\/64 \(0%\) {2}receiver\n/);
+  expect(log.lines.at(-1)?.text).toMatch(/0\/64 \(0%\) {2}receiver$/);
+});
+
+it('iperf3 -u counts what is missing, and refuses datagrams that cannot hold a number', async () => {
+  const lab = new PodLab();
+  await lab.serve(lab.b, 'networkstatic/iperf3', { args: ['-s', '-1'] });
+  // The hello is the first; of the datagrams the 3rd, 7th … 63rd die.
+  const every = ['-m', 'statistic', '--mode', 'nth', '--every', '4', '--packet', '3'];
+  iptables(lab.b.ns, ['-A', 'INPUT', '-p', 'udp', ...every, '-j', 'DROP']);
+  const { out } = await lab.run(lab.a, 'iperf3 -u -c web -n 64K -l 1K -b 10M'.split(' '));
+  expect(out).toMatch(/16\/64 \(25%\) {2}receiver\n/);
+  const short = await lab.run(lab.a, ['iperf3', '-u', '-c', 'web', '-l', '8']);
+  expect(short).toMatchObject({ code: 1, err: expect.stringContaining('valid range 16 to 65507 bytes') });
 });

@@ -21,13 +21,35 @@ export const ACCESS_DENIED = 255;
 const MAX_JSON = 1 << 20;
 
 export interface Params {
-  readonly tcp: true;
+  readonly tcp?: true;
+  readonly udp?: true;
+  /** Bits per second, 0 for no limit. */
+  readonly bandwidth?: number;
   /** Seconds; or bytes in `num`. */
   readonly time: number;
   readonly num?: number;
   readonly parallel: number;
   readonly len: number;
   readonly reverse?: boolean;
+}
+
+/** One flow of bytes of a test, at either end, as its transport carries it. */
+export interface Stream {
+  readonly id: number;
+  readonly bytes: number;
+  /** UDP: the highest number, what is missing, and the jitter in seconds. */
+  readonly packets: number;
+  readonly lost: number;
+  readonly jitter: number;
+  receive(): void;
+  /** Sends `block` over and over until `stop`, or until `limit` bytes have gone. */
+  send(block: Uint8Array, limit: number): void;
+  /** Calls `fn` when something has come or gone. */
+  onMove(fn: () => void): void;
+  /** Nothing waits to be sent. */
+  readonly drained: boolean;
+  stop(): void;
+  close(): void;
 }
 
 export interface StreamResult {
@@ -111,6 +133,16 @@ export function amount(value: number, unit: 'Bytes' | 'bits'): string {
   }
   const places = scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0;
   return `${scaled.toFixed(places).padStart(4)} ${prefix}${unit}`;
+}
+
+/** What stands behind the bitrate of a UDP stream: what its receiver counted. */
+export function lossTail({
+  jitter,
+  errors,
+  packets,
+}: Pick<StreamResult, 'jitter' | 'errors' | 'packets'>): string {
+  const share = packets > 0 ? (100 * errors) / packets : 0;
+  return `  ${(jitter * 1000).toFixed(3)} ms  ${errors}/${packets} (${share.toPrecision(2).replace(/\.?0+$/, '')}%)`;
 }
 
 /** One line of a report; `tail` is what stands behind the bitrate. */
