@@ -10,8 +10,10 @@
 
 /** Room in front of a new frame: two tunnels' worth, and ≡ 2 mod 4 so that the IP header behind 14 bytes is aligned. */
 export const HEADROOM = 130;
-const SMALL = 2048 + HEADROOM;
-const LARGE = 65_536 + 2048 + HEADROOM;
+/** Bytes of the buffers that are kept for use again, and how many of each: a wire frame's, two sizes for a few of them sent as one, and
+ * the largest super-segment's. Zeroing a new buffer costs by its size, so that a message of 3 KB must not take 66. */
+const SIZES = [2048, 8192, 24_576, 65_536 + 2048].map((size) => size + HEADROOM);
+const KEEP = [512, 64, 32, 32];
 
 export const ETH_P_IP = 0x0800;
 export const ETH_P_ARP = 0x0806;
@@ -203,23 +205,16 @@ export class Skb {
   }
 }
 
-/** Free skbs of two sizes. One per kernel; bounded, so that a burst does not stay in memory for ever. */
+/** Free skbs of a few sizes. One per kernel; bounded, so that a burst does not stay in memory for ever. */
 export class SkbPool {
-  readonly #small: Skb[] = [];
-  readonly #large: Skb[] = [];
-  readonly #keepSmall: number;
-  readonly #keepLarge: number;
-
-  constructor(keep: { small?: number; large?: number } = {}) {
-    this.#keepSmall = keep.small ?? 512;
-    this.#keepLarge = keep.large ?? 32;
-  }
+  readonly #free: readonly Skb[][] = SIZES.map(() => []);
 
   /** An empty skb that can hold `len` bytes behind the usual headroom. */
   alloc(len: number): Skb {
-    if (len + HEADROOM <= SMALL) return this.#small.pop() ?? new Skb(new Uint8Array(SMALL), this);
-    if (len + HEADROOM <= LARGE) return this.#large.pop() ?? new Skb(new Uint8Array(LARGE), this);
-    return new Skb(new Uint8Array(len + HEADROOM), undefined);
+    const needed = len + HEADROOM;
+    for (let i = 0; i < SIZES.length; i++)
+      if (needed <= SIZES[i]!) return this.#free[i]!.pop() ?? new Skb(new Uint8Array(SIZES[i]!), this);
+    return new Skb(new Uint8Array(needed), undefined);
   }
 
   /** A packet holding a copy of `from[at..end)`, its `data` at the first byte. */
@@ -231,9 +226,9 @@ export class SkbPool {
   }
 
   release(skb: Skb): void {
-    const size = skb.bytes.length;
-    const list = size === SMALL ? this.#small : size === LARGE ? this.#large : undefined;
-    if (list === undefined || list.length >= (size === SMALL ? this.#keepSmall : this.#keepLarge)) return;
+    const size = SIZES.indexOf(skb.bytes.length);
+    const list = this.#free[size];
+    if (list === undefined || list.length >= KEEP[size]!) return;
     skb.data = HEADROOM;
     skb.tail = HEADROOM;
     skb.mac = -1;
