@@ -117,6 +117,7 @@ function linkAdd(ns: Netns, words: Words, find: Find): void {
       else if (word === 'local') spec['local'] = ipv4(words.next());
       else if (word === 'dstport') spec['dstPort'] = words.number();
       else if (word === 'nolearning') spec['learning'] = false;
+      else if (word === 'udpcsum' || word === 'noudpcsum') spec['udpZeroChecksum'] = word === 'noudpcsum';
       else throw new Error(`unknown vxlan option ${word}`);
     }
     rtnl.linkAdd(spec as never);

@@ -202,11 +202,29 @@ def flood(req):
     return {}
 
 
+def gso(req):
+    """Frames with a virtio-net header that calls them super-segments of TCP with their checksum to be completed."""
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    sock.setsockopt(263, 15, 1)  # SOL_PACKET, PACKET_VNET_HDR
+    sock.bind((req["dev"], 0x0800))
+    for frame, size, header in req["frames"]:
+        # NEEDS_CSUM, GSO_TCPV4 (with ECN where CWR is set), header length, segment size, where the checksum is.
+        kind = 0x81 if bytes.fromhex(frame[94:96])[0] & 0x80 else 1
+        sock.send(struct.pack("=BBHHHH", 1, kind, header, size, 34, 16) + bytes.fromhex(frame))
+    sock.close()
+    return {}
+
+
+def sh(req):
+    done = subprocess.run(req["command"].split(), capture_output=True, text=True)
+    return {} if done.returncode == 0 else {"failed": done.stderr}
+
+
 def ping(req):
     return {"code": subprocess.run(["ping", "-c1", "-W2", req["dst"]], capture_output=True).returncode}
 
 
-OPS = {f.__name__: f for f in (listen, accept, connect, send, recv, shutdown, close, info, netstat, states, flood, ping)}
+OPS = {f.__name__: f for f in (listen, accept, connect, send, recv, shutdown, close, info, netstat, states, flood, gso, sh, ping)}
 
 
 def answer(req):
