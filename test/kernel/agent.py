@@ -84,6 +84,7 @@ def answer_of(packet, ident, proto, dst):
         return None
     found["quotedTtl"] = quote[8]
     found["quotedSrc"] = socket.inet_ntoa(quote[12:16])
+    found["quote"] = quote.hex()
     if kind == 3 and code == 4:
         found["mtu"] = struct.unpack("!H", packet[hlen + 6 : hlen + 8])[0]
     if kind == 5:
@@ -209,6 +210,26 @@ def tcp(req):
     return result
 
 
+def raw(req):
+    """An IP packet as it is, but for what IP_HDRINCL fills in: total length, checksum, and identification and source if 0."""
+    sock = open_in(req["ns"], socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    try:
+        for packet in req["packets"]:
+            data = bytes.fromhex(packet)
+            sock.sendto(data, (socket.inet_ntoa(data[16:20]), 0))
+    except OSError as error:
+        return {"errno": errno.errorcode[error.errno]}
+    finally:
+        sock.close()
+    return {}
+
+
+def conntrack(req):
+    enter(req["ns"])
+    return {"lines": open("/proc/thread-self/net/nf_conntrack").read().splitlines()}
+
+
 def tap(req):
     enter(req["ns"])
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
@@ -236,7 +257,7 @@ def wait(req):
     return {}
 
 
-OPS = {"echo": echo, "udp": udp, "tcp": tcp, "tap": tap, "untap": untap, "wait": wait}
+OPS = {"echo": echo, "udp": udp, "tcp": tcp, "tap": tap, "untap": untap, "wait": wait, "raw": raw, "conntrack": conntrack}
 
 for line in sys.stdin:
     request = json.loads(line)

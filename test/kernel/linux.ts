@@ -1,11 +1,18 @@
 // The real half of the lab: network namespaces of the machine that the test runs on, named pwk-*, made with iproute2 and
 // asked through agent.py. Needs root; touches nothing outside its namespaces.
-import { type ChildProcessWithoutNullStreams, execFile, spawn, spawnSync } from 'node:child_process';
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  execFile,
+  spawn,
+  spawnSync,
+} from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import type { Answer, ConnectAnswer, ConnectRequest, EchoRequest, Frame, World } from './world.ts';
 
 const run = promisify(execFile);
+const RELAY = new URL('flannel_relay.py', import.meta.url).pathname;
 const AGENT = new URL('agent.py', import.meta.url).pathname;
 
 /** Why the real half can't be built here, or undefined. */
@@ -30,6 +37,7 @@ export class Linux implements World {
   readonly #names: string[] = [];
   readonly #agent: ChildProcessWithoutNullStreams;
   readonly #answers: AsyncIterator<string>;
+  readonly #daemons: ChildProcess[] = [];
   #tap = 0;
 
   /** `lab` keeps namespaces of several test files apart. */
@@ -50,6 +58,14 @@ export class Linux implements World {
 
   async sh(ns: string, command: string): Promise<void> {
     const words = command.split(/\s+/);
+    if (words[0] === 'flanneld-udp') {
+      const daemon = spawn('ip', ['netns', 'exec', this.#prefix + ns, 'python3', RELAY, ...words.slice(1)], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
+      this.#daemons.push(daemon);
+      await new Promise((ready) => daemon.stdout!.once('data', ready));
+      return;
+    }
     const at = words.indexOf('netns');
     if (at !== -1) words[at + 1] = this.#prefix + words[at + 1]!;
     await run('ip', ['netns', 'exec', this.#prefix + ns, ...words]);
@@ -81,6 +97,14 @@ export class Linux implements World {
     return frames.map(({ out, frame }) => ({ out, bytes: Buffer.from(frame, 'base64') }));
   }
 
+  raw(ns: string, packets: readonly string[]): Promise<{ errno?: string }> {
+    return this.#ask({ op: 'raw', ns: this.#prefix + ns, packets });
+  }
+
+  async conntrack(ns: string): Promise<readonly string[]> {
+    return (await this.#ask<{ lines: string[] }>({ op: 'conntrack', ns: this.#prefix + ns })).lines;
+  }
+
   async wait(ms: number): Promise<void> {
     await this.#ask({ op: 'wait', ms });
   }
@@ -88,6 +112,7 @@ export class Linux implements World {
   async stop(): Promise<void> {
     this.#agent.stdin.end();
     this.#agent.kill();
+    for (const daemon of this.#daemons) daemon.kill();
     for (const name of this.#names) await run('ip', ['netns', 'del', name]).catch(() => {});
   }
 }

@@ -1,9 +1,14 @@
 // The emulated half of the lab: one kernel on a virtual clock, asked through its own sockets.
 
+import { UdpProxy } from '../../node-runtime/flanneld/udp/proxy.ts';
 import { createKernel } from '../../node-runtime/kernel/boot.ts';
 import { VirtualClock } from '../../node-runtime/kernel/clock/virtual-clock.ts';
+import type { Tun } from '../../node-runtime/kernel/netdev/tun.ts';
+import { conntrack as conntrackTable } from '../../node-runtime/kernel/netfilter/conntrack/conntrack.ts';
+import { procText } from '../../node-runtime/kernel/netfilter/conntrack/print.ts';
 import type { Kernel } from '../../node-runtime/kernel/netns/kernel.ts';
 import type { Netns } from '../../node-runtime/kernel/netns/netns.ts';
+import { rtnetlink } from '../../node-runtime/kernel/rtnetlink/rtnetlink.ts';
 import type { DatagramSock } from '../../node-runtime/kernel/transport/datagram-sock.ts';
 import { IPPROTO_RAW, RawSock } from '../../node-runtime/kernel/transport/raw.ts';
 import type { Sock } from '../../node-runtime/kernel/transport/sock.ts';
@@ -17,11 +22,13 @@ import {
 } from '../../node-runtime/kernel/transport/tcp/tcp.ts';
 import { TcpSock } from '../../node-runtime/kernel/transport/tcp/tcp-sock.ts';
 import { UdpSock } from '../../node-runtime/kernel/transport/udp.ts';
-import { ANY, formatIpv4, ipv4 } from '../../node-runtime/kernel/wire/addr.ts';
+import { ANY, formatIpv4, ipv4, prefix } from '../../node-runtime/kernel/wire/addr.ts';
 import * as icmp from '../../node-runtime/kernel/wire/icmp.ts';
 import * as ip from '../../node-runtime/kernel/wire/ipv4.ts';
 import { execute } from './ip-command.ts';
 import type { Answer, ConnectAnswer, ConnectRequest, EchoRequest, Frame, World } from './world.ts';
+
+const FLANNEL_PORT = 8285;
 
 /** Milliseconds of virtual time between two looks at the sockets. */
 const STEP = 5;
@@ -47,6 +54,10 @@ export class Podwire implements World {
   }
 
   async sh(ns: string, command: string): Promise<void> {
+    if (command.startsWith('flanneld-udp ')) {
+      startFlanneld(this.#ns(ns), command.split(' ').slice(1));
+      return;
+    }
     execute(this.#ns(ns), command, (name) => this.#ns(name));
     this.#settle();
   }
@@ -177,6 +188,26 @@ export class Podwire implements World {
     return frames;
   }
 
+  async raw(ns: string, packets: readonly string[]): Promise<{ errno?: string }> {
+    const sender = new RawSock(this.#ns(ns), IPPROTO_RAW);
+    sender.setOption('SO_BROADCAST', 1);
+    try {
+      for (const packet of packets) {
+        const bytes = Buffer.from(packet, 'hex');
+        const errno = sender.send(bytes, ip.dst(bytes, 0));
+        if (errno !== undefined) return { errno };
+      }
+      this.#settle();
+      return {};
+    } finally {
+      sender.close();
+    }
+  }
+
+  async conntrack(ns: string): Promise<readonly string[]> {
+    return conntrackTable(this.#ns(ns)).list().map(procText);
+  }
+
   async wait(ms: number): Promise<void> {
     this.clock.advance(ms, () => this.#settle());
   }
@@ -185,6 +216,22 @@ export class Podwire implements World {
 
   #settle(): void {
     while (this.kernel.runQueue.pending > 0) this.kernel.runQueue.run();
+  }
+}
+
+/** flanneld-udp DEV ADDRESS LISTEN MTU SUBNET=NEXTHOP…, as flannel_relay.py: our own daemon on a TUN of our own. */
+function startFlanneld(ns: Netns, [dev, address, listen, mtu, ...peers]: string[]): void {
+  const rtnl = rtnetlink(ns);
+  const tun = rtnl.linkAdd({ type: 'tun', name: dev!, mtu: Number(mtu) }) as Tun;
+  const file = tun.attach();
+  rtnl.addrAdd(dev!, { addr: { addr: ipv4(address!), len: 32 } });
+  rtnl.linkSet(dev!, { up: true });
+  const sock = new UdpSock(ns);
+  sock.bind(ipv4(listen!), FLANNEL_PORT);
+  const proxy = new UdpProxy({ tun: file, sock, ns, tunAddr: ipv4(address!), mtu: Number(mtu) });
+  for (const peer of peers) {
+    const [subnet, nextHop] = peer.split('=');
+    proxy.apply({ op: 'peer', subnet: prefix(subnet!), nextHop: ipv4(nextHop!), port: FLANNEL_PORT });
   }
 }
 
@@ -226,6 +273,7 @@ function answerOf(b: Uint8Array, id: number, proto: number, dst: string): Omit<A
     ...found,
     quotedTtl: ip.ttl(b, quote),
     quotedSrc: formatIpv4(ip.src(b, quote)),
+    quote: Buffer.from(b.subarray(quote)).toString('hex'),
     ...(type === icmp.DEST_UNREACH && found.code === icmp.FRAG_NEEDED ? { mtu: icmp.mtu(b, at) } : {}),
     ...(type === icmp.REDIRECT ? { gateway: formatIpv4(icmp.gateway(b, at)) } : {}),
   };

@@ -34,6 +34,8 @@ export interface Answer {
   readonly len: number;
   readonly quotedTtl?: number;
   readonly quotedSrc?: string;
+  /** What the error quotes, in hexadecimal. */
+  readonly quote?: string;
   readonly mtu?: number;
   readonly gateway?: string;
   readonly pointer?: number;
@@ -80,6 +82,10 @@ export interface World {
   connect(request: ConnectRequest): Promise<ConnectAnswer>;
   /** Runs `fn` and returns the frames that passed a device meanwhile. */
   capture(ns: string, dev: string, fn: () => Promise<void>): Promise<readonly Frame[]>;
+  /** Sends IP packets (hexadecimal) from a raw socket that says what it likes of its source. */
+  raw(ns: string, packets: readonly string[]): Promise<{ errno?: string }>;
+  /** The lines of /proc/net/nf_conntrack. */
+  conntrack(ns: string): Promise<readonly string[]>;
   wait(ms: number): Promise<void>;
   stop(): Promise<void>;
 }

@@ -1,0 +1,8 @@
+// The kernel lab: the same networks in Linux and in the emulator, and the same probes put to both.
+import { compare } from './lab.ts';
+import { bridge } from './labs/bridge.ts';
+import { docker0 } from './labs/docker0.ts';
+import { hostGw } from './labs/host-gw.ts';
+import { vxlan } from './labs/vxlan.ts';
+
+compare([docker0, bridge, hostGw, vxlan]);
