@@ -3,6 +3,10 @@ import { compare } from './lab.ts';
 import { bridge } from './labs/bridge.ts';
 import { docker0 } from './labs/docker0.ts';
 import { hostGw } from './labs/host-gw.ts';
+import { path } from './labs/path.ts';
+import { segments } from './labs/segments.ts';
+import { service } from './labs/service.ts';
+import { udpMode } from './labs/udp-mode.ts';
 import { vxlan } from './labs/vxlan.ts';
 
-compare([docker0, bridge, hostGw, vxlan]);
+compare([docker0, bridge, hostGw, vxlan, path, udpMode, segments, service]);

@@ -3,6 +3,7 @@ import { formatIpv4 } from '../../node-runtime/kernel/wire/addr.ts';
 import * as arp from '../../node-runtime/kernel/wire/arp.ts';
 import * as ethernet from '../../node-runtime/kernel/wire/ethernet.ts';
 import * as ip from '../../node-runtime/kernel/wire/ipv4.ts';
+import { window as tcpWindow } from '../../node-runtime/kernel/wire/tcp.ts';
 import type { Answer, ConnectRequest, EchoRequest, Frame, World } from './world.ts';
 
 export interface Probe {
@@ -52,6 +53,70 @@ export const withOptions =
     if (a === undefined) return errno ?? 'nothing';
     const pointer = a.pointer === undefined ? '' : ` pointer ${a.pointer}`;
     return `${brief(a)}${pointer}${a.options === undefined ? '' : ` options ${a.options.slice(0, head)}`}`;
+  };
+
+/**
+ * How much an error quotes and the quote's first 28 bytes, but for id, checksums and the ICMP id, which no two packets
+ * have in common; and whether the rest is what was sent.
+ */
+export const quoted =
+  (ns: string, dst: string, options: Echo = {}) =>
+  async (world: World): Promise<string> => {
+    const { answers } = await world.echo({ ns, dst, timeout: SOON, ...options });
+    const a = answers[0];
+    if (a?.quote === undefined) return 'nothing';
+    const b = Buffer.from(a.quote, 'hex');
+    const hlen = ip.ihl(b, 0);
+    b.fill(0, 4, 6).fill(0, 10, 12);
+    b.fill(0, hlen + 2, hlen + 6);
+    const whole = b.subarray(hlen + 8).every((byte, i) => byte === (i & 255));
+    return `${brief(a)}: ${b.length} bytes ${b.toString('hex', 0, 28)}${whole ? '' : ', not what was sent'}`;
+  };
+
+/** Sends packets of the lab's own making (packets.ts) and gives them `ms`; its answer is '' or the errno. */
+export const raw =
+  (ns: string, packets: readonly string[], ms = 250) =>
+  async (world: World): Promise<string> => {
+    const { errno } = await world.raw(ns, packets);
+    if (errno !== undefined) return errno;
+    await world.wait(ms);
+    return 'sent';
+  };
+
+/** What the table of connections has after `probe` of those whose line contains `match`. */
+export const connections =
+  (ns: string, match: string, probe: (world: World) => Promise<string>) =>
+  async (world: World): Promise<string> => {
+    const said = await probe(world);
+    const lines = (await world.conntrack(ns)).filter((line) => line.includes(match)).map(connection);
+    return [said, ...lines.sort()].join(' | ');
+  };
+
+/** The ports that probes name; besides them 5000 to 5099. */
+const NAMED = [53, 54, 80, 5353, 8080, 30_053, 30_080];
+
+/** Without timeout, mark, zone and use; ports and ids that a kernel chose become *. */
+function connection(line: string): string {
+  const [, , proto, , , ...rest] = line.split(/\s+/);
+  return [proto, ...rest]
+    .filter((word) => !/^(mark=0|zone|use)/.test(word!))
+    .join(' ')
+    .replace(/(port|id)=(\d+)/g, (all, what, n) =>
+      what === 'port' && (NAMED.includes(Number(n)) || /^50\d\d$/.test(n)) ? all : `${what}=*`,
+    );
+}
+
+/** Whether the kernel takes a command: "done" (which `undo` takes back) or "refused". */
+export const takes =
+  (command: string, undo: string) =>
+  async (world: World): Promise<string> => {
+    try {
+      await each(world, [command]);
+    } catch {
+      return 'refused';
+    }
+    await each(world, [undo]);
+    return 'done';
   };
 
 /** How many of `count` packets sent at once are answered. */
@@ -180,6 +245,28 @@ export function ipOutWithEnds(frame: Frame): string | undefined {
   if (text === undefined) return undefined;
   const b = frame.bytes;
   return `${formatIpv4(ip.src(b, 14))} > ${formatIpv4(ip.dst(b, 14))} proto ${ip.proto(b, 14)} ${text}`;
+}
+
+/** ICMP either way: "> 10.1.0.2 10.2.0.2 8/0 64" out of the device, "<" into it; type, code and length of the IP packet. */
+export function icmpBoth({ out, bytes: b }: Frame): string | undefined {
+  if (ethernet.type(b, 0) !== ethernet.TYPE_IPV4 || ip.proto(b, 14) !== ip.PROTO_ICMP) return undefined;
+  const at = 14 + ip.ihl(b, 14);
+  const what = ip.fragOffset(b, 14) === 0 ? `${b[at]}/${b[at + 1]}` : `frag ${ip.fragOffset(b, 14)}`;
+  return `${out ? '>' : '<'} ${formatIpv4(ip.src(b, 14))} ${formatIpv4(ip.dst(b, 14))} ${what} ${ip.totalLen(b, 14)}`;
+}
+
+/** ARP requests that leave, with who asks: "10.1.0.1 asks for 10.1.0.80". */
+export const arpFrom = ({ out, bytes: b }: Frame): string | undefined =>
+  out && ethernet.type(b, 0) === ethernet.TYPE_ARP && arp.op(b, 14) === arp.REQUEST
+    ? `${formatIpv4(arp.spa(b, 14))} asks for ${formatIpv4(arp.tpa(b, 14))}`
+    : undefined;
+
+/** TCP either way: flags, whether it acknowledges, window, TTL, DF; not the numbers, which are the kernel's own. */
+export function tcpBoth({ out, bytes: b }: Frame): string | undefined {
+  if (ethernet.type(b, 0) !== ethernet.TYPE_IPV4 || ip.proto(b, 14) !== ip.PROTO_TCP) return undefined;
+  const at = 14 + ip.ihl(b, 14);
+  const flags = ['F', 'S', 'R', 'P', '.'].filter((_, i) => (b[at + 13]! & (1 << i)) !== 0).join('');
+  return `${out ? '>' : '<'} ${flags} win ${tcpWindow(b, at)} ttl ${ip.ttl(b, 14)}${ip.df(b, 14) ? ' df' : ''} len ${ip.totalLen(b, 14)}`;
 }
 
 async function each(world: World, commands: readonly string[]): Promise<void> {

@@ -152,9 +152,15 @@ function errorRcv(net: Ipv4Net, skb: Skb, type: number): Wrong | undefined {
 }
 
 /**
- * icmp_socket_deliver. A smaller path MTU is noted here for all protocols but TCP, which looks first whether the quoted
- * sequence number is one it has sent; Linux has each protocol's own handler do it.
+ * Whether a smaller path MTU is noted here. Not for TCP, which looks first whether the quoted sequence number is one it
+ * has sent; of ICMP only for the kernel's own echo replies (icmp_err): for the rest a socket must have asked.
  */
+const learnsHere = (b: Uint8Array, quote: number, proto: number): boolean =>
+  proto === ip.PROTO_ICMP
+    ? icmp.type(b, quote + ip.ihl(b, quote)) === icmp.ECHO_REPLY
+    : proto !== ip.PROTO_TCP;
+
+/** icmp_socket_deliver. */
 function deliverError(
   net: Ipv4Net,
   skb: Skb,
@@ -166,7 +172,7 @@ function deliverError(
   const b = skb.bytes;
   if (quote + ip.ihl(b, quote) + 8 > skb.tail) return 'PKT_TOO_SMALL';
   const proto = ip.proto(b, quote);
-  if (type === icmp.DEST_UNREACH && code === icmp.FRAG_NEEDED && proto !== ip.PROTO_TCP)
+  if (type === icmp.DEST_UNREACH && code === icmp.FRAG_NEEDED && learnsHere(b, quote, proto))
     updatePmtu(net.ns, ip.dst(b, quote), info);
   const saved = skb.data;
   skb.data = quote;

@@ -3,7 +3,7 @@ import type { NetDevice } from '../netns/device.ts';
 import type { Netns } from '../netns/netns.ts';
 import { ETH_P_IP, PACKET_HOST, type Skb } from '../skb/skb.ts';
 import { TRACE_REPLY } from '../trace/event.ts';
-import { ANY, formatIpv4, type Ipv4, ip4 } from '../wire/addr.ts';
+import { ANY, BROADCAST, formatIpv4, type Ipv4, ip4, isMulticast } from '../wire/addr.ts';
 import { put32 } from '../wire/bytes.ts';
 import * as icmp from '../wire/icmp.ts';
 import * as ip from '../wire/ipv4.ts';
@@ -31,7 +31,9 @@ function mayComplain(net: Ipv4Net, offender: Skb): boolean {
   const route = offender.dst as Route | undefined;
   if (route?.type === 'broadcast' || route?.type === 'multicast') return false;
   if (route === undefined && net.fib.lookup(ip.dst(b, at))?.type === 'broadcast') return false;
-  if (ip.dst(b, at) >>> 28 >= 0xe) return false;
+  // Class E is as good as unicast.
+  const dst = ip.dst(b, at);
+  if (isMulticast(dst) || dst === BROADCAST) return false;
   if (ip.fragOffset(b, at) !== 0) return false;
   if (ip.proto(b, at) !== ip.PROTO_ICMP) return true;
   const inner = at + ip.ihl(b, at);

@@ -9,6 +9,7 @@ import {
   NF_INET_POST_ROUTING,
   NF_INET_PRE_ROUTING,
 } from '../netns/hooks.ts';
+import type { RouteErrno } from '../netns/ipv4-ops.ts';
 import type { Netns } from '../netns/netns.ts';
 import { perNet } from '../netns/per-net.ts';
 import { ANY, BROADCAST, type Ipv4, type Mac } from '../wire/addr.ts';
@@ -34,6 +35,8 @@ export class Ipv4Net {
   /** ARP requests that wait to be answered by proxy. */
   proxyQueue = 0;
   readonly choice = newChoice();
+  /** Why a packet of ours could not be routed again after a hook changed it. */
+  rerouteError: RouteErrno | undefined = undefined;
   readonly verdict = newVerdict();
   /** ip_idents: the next identification per hash of addresses and protocol. */
   readonly idents = new Uint16Array(256);

@@ -6,7 +6,7 @@
 //   forward ─> FORWARD ────┘
 import type { NetDevice } from '../netns/device.ts';
 import { type HookState, NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING } from '../netns/hooks.ts';
-import type { SockInfo } from '../netns/ipv4-ops.ts';
+import type { RouteErrno, SockInfo } from '../netns/ipv4-ops.ts';
 import type { Netns } from '../netns/netns.ts';
 import { gsoNetworkLen, gsoSegment } from '../skb/gso.ts';
 import { ETH_P_IP, PACKET_BROADCAST, type Skb } from '../skb/skb.ts';
@@ -20,7 +20,7 @@ import type { Route } from './route.ts';
 import { findOutput, forwardMtu, outputMtu } from './route-output.ts';
 
 /** ip_local_out: routes the packet if nobody has, fills in identification and checksum, and sends it. Takes the skb. */
-export function localOut(skb: Skb, ns: Netns): boolean {
+export function localOut(skb: Skb, ns: Netns): RouteErrno | 'EPERM' | undefined {
   const net = ipv4Net(ns);
   const b = skb.bytes;
   const at = skb.data;
@@ -29,38 +29,44 @@ export function localOut(skb: Skb, ns: Netns): boolean {
   const replies = ns.kernel.traceReplies;
   if (skb.trace === 0 && replies.size !== 0) skb.trace = replies.claim(skb, ns.inum, ns.kernel.clock.now());
   net.ip.OutRequests++;
-  if (skb.dst === undefined && !routeOwn(net, skb)) return true;
+  const failed = skb.dst === undefined ? routeOwn(net, skb) : undefined;
+  if (failed !== undefined) return failed;
   if (ip.id(b, at) === 0 && !ip.df(b, at)) ip.setId(b, at, nextIdent(net, skb));
   ip.setTotalLen(b, at, skb.len);
   ip.updateChecksum(b, at);
   if (!ns.hooks.isEmpty(NF_INET_LOCAL_OUT)) {
     const out = outDevice(net, skb.dst as Route);
+    // A fragment that is kept until the others come is no refusal.
+    const refused = ip.isFragment(b, at) ? undefined : 'EPERM';
+    net.rerouteError = undefined;
     const kept = ns.hooks.run(skb, inDevice(out).localOut);
-    if (kept === undefined) return false;
+    if (kept === undefined) return net.rerouteError ?? refused;
     skb = kept;
   }
   const dev = outDevice(net, skb.dst as Route);
   output(net, skb, dev, inDevice(dev).postRouting);
-  return true;
+  return undefined;
 }
 
 /** The device that a packet with this route leaves by. */
 const outDevice = (net: Ipv4Net, route: Route): NetDevice => (route.type === 'local' ? net.lo! : route.dev!);
 
-function routeOwn(net: Ipv4Net, skb: Skb): boolean {
+function routeOwn(net: Ipv4Net, skb: Skb): RouteErrno | undefined {
   const b = skb.bytes;
   const oif = (skb.sk as SockInfo | undefined)?.boundDev ?? 0;
   const dst = ip.dst(b, skb.network);
-  const error = findOutput(net, dst, ip.src(b, skb.network), oif, true, net.choice);
+  // What a raw socket wrote into its header does not choose the route: raw_send_hdrinc.
+  const src = (skb.sk as SockInfo | undefined)?.hdrincl === true ? ANY : ip.src(b, skb.network);
+  const error = findOutput(net, dst, src, oif, true, net.choice);
   if (error !== undefined) {
     net.ip.OutNoRoutes++;
     net.ns.kernel.drop(skb, 'IP_OUTNOROUTES', net.ns, error);
-    return false;
+    return error;
   }
   skb.dst = net.choice.route;
   if (ip.src(b, skb.network) === ANY) ip.setSrc(b, skb.network, net.choice.src);
   if (skb.trace !== 0) traceRoute(net.ns, skb, net.choice.route, net.choice.dev);
-  return true;
+  return undefined;
 }
 
 /** Words for a traced packet: which route was taken. */
@@ -184,7 +190,8 @@ export function reroute(skb: Skb, ns: Netns): boolean {
   const b = skb.bytes;
   const oif = (skb.sk as SockInfo | undefined)?.boundDev ?? 0;
   const at = skb.network;
-  if (findOutput(net, ip.dst(b, at), ip.src(b, at), oif, true, net.choice) !== undefined) return false;
+  net.rerouteError = findOutput(net, ip.dst(b, at), ip.src(b, at), oif, true, net.choice);
+  if (net.rerouteError !== undefined) return false;
   skb.dst = net.choice.route;
   if (skb.trace !== 0) traceRoute(ns, skb, net.choice.route, net.choice.dev);
   return true;

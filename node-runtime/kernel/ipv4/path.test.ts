@@ -254,7 +254,7 @@ describe('sources', () => {
     ['a loopback source', '127.0.0.1', 'IP_LOCALNET'],
     ['a broadcast source', '255.255.255.255', 'IP_INVALID_SOURCE'],
     ['a multicast source', '224.0.0.5', 'IP_INVALID_SOURCE'],
-    ['no source', '0.1.2.3', 'IP_INVALID_SOURCE'],
+    ['no source', '0.0.0.0', 'IP_INVALID_SOURCE'],
   ])('%s: %s is a martian', (_name, src, reason) => {
     const { lab, n2 } = cluster();
     lab.ping(n2, '192.168.100.11');

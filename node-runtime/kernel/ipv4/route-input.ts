@@ -38,8 +38,9 @@ export function findInput(
   if (isMulticast(dst)) return toGroup(net, dst, src, dev, verdict);
   if (isMulticast(src) || src === BROADCAST) return refuse(verdict, 'IP_INVALID_SOURCE');
   if (dst === BROADCAST || (src === ANY && dst === ANY)) return toBroadcast(net, src, dev, verdict);
-  if (src >>> 24 === 0) return refuse(verdict, 'IP_INVALID_SOURCE');
-  if (dst >>> 24 === 0) return refuse(verdict, 'IP_INVALID_DEST');
+  // Only 0.0.0.0 itself: the rest of network 0 is as good as any since 5.3.
+  if (src === ANY) return refuse(verdict, 'IP_INVALID_SOURCE');
+  if (dst === ANY) return refuse(verdict, 'IP_INVALID_DEST');
   if (isLoopback(dst) || isLoopback(src)) {
     if (!orConf(dev, 'route_localnet')) return refuse(verdict, 'IP_LOCALNET');
   }

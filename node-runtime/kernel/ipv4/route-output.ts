@@ -23,7 +23,7 @@ export function findOutput(
   let named: NetDevice | undefined;
   const group = dst === BROADCAST || isMulticast(dst);
   if (src !== ANY) {
-    if (isMulticast(src) || src === BROADCAST || src >>> 24 === 0) return 'EINVAL';
+    if (isMulticast(src) || src === BROADCAST) return 'EINVAL';
     if (oif === 0 && group) {
       const owner = net.fib.lookup(src);
       if (owner?.type !== 'local' || owner.dev === undefined) return 'ENETUNREACH';

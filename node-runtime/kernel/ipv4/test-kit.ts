@@ -30,6 +30,11 @@ export class Lab {
     installIpv4(this.kernel);
     this.kernel.netnsInit.push((ns) => ns.register(new Loopback(this.kernel)));
     this.kernel.tracer.sink = (event) => this.events.push(event);
+    // A path MTU is learned by the socket that pinged: raw_err.
+    this.kernel.rawError = (skb, ns, type, code, info) => {
+      if (type === icmp.DEST_UNREACH && code === icmp.FRAG_NEEDED)
+        this.kernel.ipv4.updatePmtu(ns, ip.dst(skb.bytes, skb.data), info);
+    };
     this.kernel.pingRcv = (skb, ns) => this.#note(ns, skb);
     this.kernel.inetProtocols[ip.PROTO_UDP] = {
       handler: (skb, ns) => this.#note(ns, skb),

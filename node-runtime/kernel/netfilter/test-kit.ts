@@ -102,7 +102,7 @@ export class NfLab {
           this.sent.push(show(out));
           out.free();
         }
-        return out !== undefined;
+        return out === undefined ? 'EPERM' : undefined;
       },
       selectAddr: (_ns, dev) => dev.addrs[0]?.addr,
       reroute: () => {

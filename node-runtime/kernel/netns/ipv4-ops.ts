@@ -34,6 +34,8 @@ export type RouteErrno = 'ENETUNREACH' | 'EHOSTUNREACH' | 'EACCES' | 'EINVAL';
 export interface SockInfo {
   /** ifindex of the device it is bound to, or 0: sk_bound_dev_if. */
   readonly boundDev: number;
+  /** It writes its own IP header, which says nothing about the route: IP_HDRINCL. */
+  readonly hdrincl?: boolean;
 }
 
 export interface Ipv4Ops {
@@ -47,10 +49,10 @@ export interface Ipv4Ops {
   /** icmp_send: an error about `offender` (data anywhere, `network` at its IP header), which is not freed. */
   icmpSend(offender: Skb, ns: Netns, type: number, code: number, info?: number): void;
   /**
-   * ip_local_out for an skb whose IP header (at `data`) is complete but for id and checksum. Takes the skb. False when a hook of
-   * LOCAL_OUT let it go no further, which a datagram's sender is told as EPERM.
+   * ip_local_out for an skb whose IP header (at `data`) is complete but for id and checksum. Takes the skb. What sendmsg(2)
+   * says when it never left: EPERM when a hook of LOCAL_OUT dropped it, or why it can't be routed.
    */
-  localOut(skb: Skb, ns: Netns): boolean;
+  localOut(skb: Skb, ns: Netns): RouteErrno | 'EPERM' | undefined;
   addrType(ns: Netns, addr: Ipv4, dev?: NetDevice): AddrType;
   /** inet_select_addr: the address this host would use towards `dst` when sending out of `dev`. */
   selectAddr(ns: Netns, dev: NetDevice, dst: Ipv4): Ipv4 | undefined;

@@ -3,6 +3,7 @@
 import { ETH_P_IP, type Skb } from '../skb/skb.ts';
 import type { Ipv4 } from '../wire/addr.ts';
 import { put16, put32 } from '../wire/bytes.ts';
+import type { Errno } from './errno.ts';
 import { IP_PMTUDISC_DO, IP_PMTUDISC_PROBE, IP_PMTUDISC_WANT, type Sock } from './sock.ts';
 
 export const IP_HLEN = 20;
@@ -45,11 +46,8 @@ export function pushIpHeader(
   put32(b, at + 16, dst);
 }
 
-/**
- * Hands a packet with its IP header to ip_local_out as `sk`'s. `trace` 0: the socket's own trace id, if it has one. False: this
- * host's own rules stopped it.
- */
-export function localOut(sk: Sock, skb: Skb, trace: number): boolean {
+/** Hands a packet with its IP header to ip_local_out as `sk`'s. `trace` 0: the socket's own trace id, if it has one. */
+export function localOut(sk: Sock, skb: Skb, trace: number): Errno | undefined {
   skb.sk = sk;
   skb.mark = sk.mark;
   skb.priority = sk.priority;

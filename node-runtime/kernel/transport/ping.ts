@@ -51,7 +51,7 @@ export class PingSock extends DatagramSock {
     const src = this.saddr !== ANY ? this.saddr : route.src;
     const df = wantsDf(this, total, route.mtu);
     pushIpHeader(skb, ip.PROTO_ICMP, src, to, this.ttlFor(to, options?.ttl), tos, df);
-    return localOut(this, skb, options?.trace ?? 0) ? undefined : 'EPERM';
+    return localOut(this, skb, options?.trace ?? 0);
   }
 
   sendTo(data: Uint8Array, dst?: Ipv4, _port?: number, options?: SendOptions): Errno | undefined {

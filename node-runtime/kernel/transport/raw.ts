@@ -50,7 +50,7 @@ export class RawSock extends DatagramSock {
     const src = this.saddr !== ANY ? this.saddr : route.src;
     const df = wantsDf(this, total, route.mtu);
     pushIpHeader(skb, this.sport, src, to, this.ttlFor(to, options?.ttl), tos, df);
-    return localOut(this, skb, options?.trace ?? 0) ? undefined : 'EPERM';
+    return localOut(this, skb, options?.trace ?? 0);
   }
 
   /** raw_send_hdrinc: total length is always filled in, the source where it is 0, checksum and id further down. */
@@ -63,7 +63,7 @@ export class RawSock extends DatagramSock {
     skb.protocol = ETH_P_IP;
     put16(b, skb.data + 2, skb.len);
     if (ip.src(b, skb.data) === ANY) put32(b, skb.data + 12, this.saddr !== ANY ? this.saddr : src);
-    return localOut(this, skb, trace) ? undefined : 'EPERM';
+    return localOut(this, skb, trace);
   }
 
   override setOption(name: SockOption, value: number): Errno | undefined {

@@ -87,7 +87,7 @@ export class UdpSock extends DatagramSock {
       this.connected ? this.takeIpId(1) : 0,
     );
     sockNet(this.ns).udpMib.outDatagrams++;
-    return localOut(this, skb, options?.trace ?? 0) ? undefined : 'EPERM';
+    return localOut(this, skb, options?.trace ?? 0);
   }
 
   sendTo(data: Uint8Array, dst?: Ipv4, dport?: number, options?: SendOptions): Errno | undefined {

@@ -26,7 +26,7 @@ export function fakeIpv4(kernel: Kernel, route: FakeIpv4['route']): FakeIpv4 {
       ip.setId(skb.bytes, skb.network, id++);
       ip.updateChecksum(skb.bytes, skb.network);
       fake.sent.push(skb);
-      return true;
+      return undefined;
     },
   } as Partial<Ipv4Ops> as Ipv4Ops;
   return fake;
