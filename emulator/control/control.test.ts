@@ -1,7 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
+import WebSocket from 'ws';
 import { type Caller, localCaller, type Operations, streamPair } from './caller.ts';
-import { decode } from './codec.ts';
+import { decode, encode, type FromEmulator } from './codec.ts';
 import { remoteCaller } from './remote.ts';
 import { type ControlServer, serveControl } from './server.ts';
 
@@ -80,4 +81,29 @@ it('refuses a wrong token', async () => {
 it('reads hostile bytes as nothing', () => {
   for (const bytes of [[], [0xc1], [0x80], [0xff, 0xff], [0x93, 1, 2, 3]])
     expect(decode(Uint8Array.from(bytes))).toBeUndefined();
+});
+
+describe('a client that asks the same number twice', () => {
+  it('is told so, and the first call goes on', async () => {
+    server = await serveControl(operations, 'secret');
+    const ws = new WebSocket(server.url, { headers: { authorization: 'Bearer secret' } });
+    const heard: FromEmulator[] = [];
+    const over = new Promise<void>((resolve) => {
+      ws.on('message', (data: Buffer) => {
+        const message = decode<FromEmulator>(data)!;
+        heard.push(message);
+        if (message.t === 'result') resolve();
+      });
+    });
+    await new Promise((resolve) => ws.once('open', resolve));
+    ws.send(encode({ t: 'call', id: 1, method: 'echo', params: {} }));
+    ws.send(encode({ t: 'call', id: 1, method: 'echo', params: {} }));
+    ws.send(encode({ t: 'data', id: 1, message: 'end' }));
+    await over;
+    ws.terminate();
+    expect(heard).toMatchObject([
+      { t: 'error', id: 1, code: 'E_EXISTS' },
+      { t: 'result', id: 1, value: 'done' },
+    ]);
+  });
 });

@@ -7,6 +7,10 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import { type CallStream, type Operations, operationOf } from './caller.ts';
 import { decode, encode, type FromEmulator, MAX_MESSAGE, type ToEmulator } from './codec.ts';
 
+/** Calls under way on one connection, and messages kept for an operation that does not listen yet. */
+const MAX_CALLS = 1024;
+const MAX_KEPT = 4096;
+
 export interface ControlServer {
   readonly url: string;
   stop(): Promise<void>;
@@ -65,6 +69,11 @@ function serve(ws: WebSocket, operations: Operations): void {
   ws.on('error', () => ws.terminate());
 
   async function call(id: number, method: string, params: unknown): Promise<void> {
+    if (running.has(id) || running.size >= MAX_CALLS) {
+      const code = running.has(id) ? 'E_EXISTS' : 'E_BUSY';
+      send({ t: 'error', id, code, message: `call ${id}: ${running.size} are under way` });
+      return;
+    }
     const aborter = new AbortController();
     const kept: unknown[] = [];
     let listener: ((message: unknown) => void) | undefined;
@@ -75,7 +84,11 @@ function serve(ws: WebSocket, operations: Operations): void {
         for (const message of kept.splice(0)) fn(message);
       },
     };
-    running.set(id, { aborter, deliver: (m) => (listener === undefined ? kept.push(m) : listener(m)) });
+    const deliver = (message: unknown): void => {
+      if (listener !== undefined) listener(message);
+      else if (kept.push(message) > MAX_KEPT) aborter.abort();
+    };
+    running.set(id, { aborter, deliver });
     try {
       const value = await operationOf(operations, method)(params as never, stream, aborter.signal);
       send({ t: 'result', id, value });

@@ -128,7 +128,7 @@ COMMIT
   }
 
   second(dice: Stream): void {
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 5; i++) {
       const pod = pick(dice, this.pods);
       const other = pick(dice, this.pods);
       const sk = new TcpSock(pod.ns);
@@ -143,7 +143,7 @@ COMMIT
       );
       asking.close();
       this.#receive(this.kernel.pool.copyOf(anyFrame(dice, 0, parseMac('02:00:c0:a8:64:0b')!)));
-      this.run(25 + dice.below(25));
+      this.run(150 + dice.below(100));
       for (const { listener, dns, open } of this.pods) {
         for (let c = tcpAccept(listener); c !== undefined; c = tcpAccept(listener)) open.push(c);
         for (let d = dns.recv(); d !== undefined; d = dns.recv()) dns.sendTo(d.data, d.src, d.sport);

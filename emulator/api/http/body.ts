@@ -46,7 +46,8 @@ export function parseJson(body: Buffer): unknown {
 export async function parseYaml(body: Buffer): Promise<unknown> {
   const { parse } = await import('yaml');
   try {
-    return parse(body.toString('utf8')) as unknown;
+    // Its warnings are the sender's business, not something for the server's own error output.
+    return parse(body.toString('utf8'), { logLevel: 'error' }) as unknown;
   } catch (error) {
     throw badRequest(
       `error decoding: error converting YAML to JSON: ${error instanceof Error ? error.message : error}`,

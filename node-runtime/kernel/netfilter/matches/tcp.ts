@@ -3,6 +3,7 @@ import { u8, u16 } from '../../wire/bytes.ts';
 import * as ip from '../../wire/ipv4.ts';
 import * as wire from '../../wire/tcp.ts';
 import { type Given, type MatchExtension, type Test, XtError } from '../tables/extension.ts';
+import type { Packet } from '../tables/packet.ts';
 import { listPorts, type PortRange, parsePortRange, savePorts } from './values.ts';
 
 export interface TcpMatch {
@@ -60,6 +61,12 @@ function hasOption(b: Uint8Array, l4: number, end: number, kind: number): boolea
 }
 
 const inRange = (port: number, r: PortRange): boolean => (port >= r.min && port <= r.max) !== r.invert;
+
+/** Without its whole header a segment is dropped; of later fragments only one that begins inside it (RFC 1858). */
+function cutShort(p: Packet): false {
+  if (p.fragOff === 0 || p.fragOff === 8) p.hotdrop = true;
+  return false;
+}
 
 export const tcp: MatchExtension<TcpMatch> = {
   name: 'tcp',
@@ -124,18 +131,10 @@ export const tcp: MatchExtension<TcpMatch> = {
     // The commonest rule asks for one destination port.
     if (dport !== undefined && dport.min === dport.max && !dport.invert && !sport && !flags && !option) {
       const port = dport.min;
-      return (p) => p.has(wire.MIN_HLEN) && u16(p.b, p.l4 + 2) === port;
+      return (p) => (p.has(wire.MIN_HLEN) ? u16(p.b, p.l4 + 2) === port : cutShort(p));
     }
     return (p) => {
-      if (p.fragOff !== 0) {
-        // A fragment that begins inside the TCP header is an attack (RFC 1858).
-        if (p.fragOff === 8) p.hotdrop = true;
-        return false;
-      }
-      if (!p.has(wire.MIN_HLEN)) {
-        p.hotdrop = true;
-        return false;
-      }
+      if (!p.has(wire.MIN_HLEN)) return cutShort(p);
       if (sport !== undefined && !inRange(u16(p.b, p.l4), sport)) return false;
       if (dport !== undefined && !inRange(u16(p.b, p.l4 + 2), dport)) return false;
       if (flags !== undefined && ((u8(p.b, p.l4 + 13) & flags.mask) === flags.value) === flags.invert)
