@@ -8,6 +8,7 @@ import type { Caller } from './control/caller.ts';
 import { remoteCaller } from './control/remote.ts';
 import { clusterFolder, clusterNames, makeClusterFolder, readJson, writeState } from './home.ts';
 import type { ClusterSpec } from './protocol/cluster.ts';
+import { RunDirectory } from './supervisor/run-directory.ts';
 
 export interface EmulatorState {
   readonly pid: number;
@@ -17,7 +18,9 @@ export interface EmulatorState {
 }
 
 /** What the emulator process reports to `up` over its IPC channel. */
-export type StartReport = { readonly ready: true } | { readonly failed: string; readonly code: string };
+export type StartReport =
+  | { readonly ready: true; readonly warnings: readonly string[] }
+  | { readonly failed: string; readonly code: string };
 
 const notFound = (name: string): Error =>
   Object.assign(
@@ -43,6 +46,8 @@ export interface RunningCluster {
   readonly spec: ClusterSpec;
   /** Undefined when the emulator is gone: nodes may still forward, until they are adopted or give up. */
   readonly caller: Caller | undefined;
+  /** Whether processes of it may be running. */
+  readonly processes: boolean;
 }
 
 /** Every cluster that has a folder. The callers are the receiver's to close. */
@@ -50,17 +55,22 @@ export async function runningClusters(): Promise<RunningCluster[]> {
   const found: RunningCluster[] = [];
   for (const name of await clusterNames()) {
     const spec = await readJson<ClusterSpec>(join(clusterFolder(name).path, 'spec.json'));
-    if (spec !== undefined)
-      found.push({ name, spec, caller: await attachCaller(name).catch(() => undefined) });
+    if (spec === undefined) continue;
+    const processes = (await new RunDirectory(clusterFolder(name).run).states()).length > 0;
+    found.push({ name, spec, caller: await attachCaller(name).catch(() => undefined), processes });
   }
   return found;
 }
 
-/** Starts the emulator of `spec` as a process of its own; resolves when every node is Ready. */
+/** How a cluster of that name was started last; undefined when it never was, or was deleted. */
+export const keptSpec = (name: string): Promise<ClusterSpec | undefined> =>
+  readJson<ClusterSpec>(join(clusterFolder(name).path, 'spec.json'));
+
+/** Starts the emulator of `spec` as a process of its own; resolves, to what is to be told of it, when every node is Ready. */
 export async function startInBackground(
   spec: ClusterSpec,
   options: { readonly orphanTimeout: number },
-): Promise<void> {
+): Promise<readonly string[]> {
   const caller = await attachCaller(spec.name).catch(() => undefined);
   if (caller !== undefined) {
     await caller.close();
@@ -96,4 +106,5 @@ export async function startInBackground(
   if (child.connected) child.disconnect();
   child.unref();
   if ('failed' in report) throw Object.assign(new Error(report.failed), { code: report.code });
+  return report.warnings;
 }

@@ -1,9 +1,6 @@
 // The emulator: store, API server, controllers and supervisor of one cluster, put together and taken apart again.
 
-import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer, type Server } from 'node:net';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './api/bootstrap.ts';
@@ -14,19 +11,21 @@ import { ApiServer } from './api/server.ts';
 import { formatAddress, parseRange } from './cluster/prefix.ts';
 import { type Caller, localCaller, type Operations } from './control/caller.ts';
 import { startControlPlane } from './controllers/control-plane.ts';
+import { credentials } from './credentials.ts';
 import { hostClock } from './host-clock.ts';
-import { nodesUp } from './nodes-up.ts';
+import { listen } from './listen.ts';
+import { nodesOff, nodesUp } from './nodes-up.ts';
 import { captureOperations } from './operations/capture.ts';
 import type { OperationContext } from './operations/context.ts';
 import { execOperations } from './operations/exec.ts';
 import { impairOperations } from './operations/impair.ts';
 import { nodeOperations } from './operations/node.ts';
 import { objectOperations } from './operations/objects.ts';
+import { podStreams } from './operations/pod-streams.ts';
 import { traceOperations } from './operations/trace.ts';
 import type { ClusterSpec } from './protocol/cluster.ts';
 import type { InlineWorld } from './protocol/inline.ts';
-import { openJournal } from './store/journal.ts';
-import { MemoryStore } from './store/memory-store.ts';
+import { openStore } from './store/lmdb-store.ts';
 import type { MemberEvent } from './supervisor/member.ts';
 import { inlinePlacement, loadInline } from './supervisor/place-inline.ts';
 import { processPlacement } from './supervisor/place-process.ts';
@@ -40,6 +39,8 @@ export interface Background {
   readonly folder: string;
   /** Milliseconds that nodes go on without an emulator. */
   readonly orphanTimeout: number;
+  /** Told, in words for the user, of what cannot be as it should. */
+  readonly warn: (text: string) => void;
 }
 
 export interface Emulator {
@@ -48,6 +49,9 @@ export interface Emulator {
   /** What `now` and `sleep` of the cluster go by; undefined: the host's own. */
   readonly time: { now(): number; sleep(ms: number): Promise<void> } | undefined;
 }
+
+/** Whom the nodes' token stands for. */
+const NODES = { name: 'system:masters', groups: ['system:masters', 'system:authenticated'] };
 
 export async function startEmulator(
   spec: ClusterSpec,
@@ -60,31 +64,37 @@ export async function startEmulator(
   };
   try {
     signal?.throwIfAborted();
-    // Nodes that are adopted go on with the token they have.
-    const token =
-      background === undefined ? randomBytes(24).toString('base64url') : keptToken(background.folder);
     let api: ApiServer | undefined;
     const world = spec.placement === 'inline' ? inlineWorld(spec, () => api!) : undefined;
     const clock: Clock = world?.clock ?? hostClock();
-    const journal =
-      background === undefined ? undefined : openJournal(join(background.folder, 'store.jsonl'));
-    if (journal !== undefined) stops.push(() => journal.close());
-    const store = new MemoryStore(journal);
-    api = new ApiServer({
-      store,
-      clock,
-      seed: spec.seed,
-      serviceCIDR: spec.serviceCIDR,
-      unenforced: unenforcedIn(spec),
-      tokens: new Map([[token, { name: 'system:masters', groups: ['system:masters'] }]]),
-    });
-    stops.push(() => api.close());
-    const { registry } = api;
+    const folder = background?.folder;
     const controlPlane = {
       address: formatAddress(parseRange(spec.segments[0]!.cidr)!.first + 2),
       port: 6443,
     };
+    const now = new Date(clock.epoch + clock.now());
+    const { pki, nodeToken } = credentials(spec, controlPlane.address, now, folder);
+    const store = await openStore({
+      folder: folder === undefined ? undefined : join(folder, 'store'),
+      warn: (text) => background?.warn(text),
+    });
+    stops.push(() => store.close());
+    let supervisor: Supervisor | undefined;
+    api = new ApiServer({
+      store,
+      clock,
+      seed: spec.seed,
+      tokens: new Map([[nodeToken, NODES]]),
+      pki,
+      serviceCIDR: spec.serviceCIDR,
+      unenforced: unenforcedIn(spec),
+      streams: podStreams((node) => supervisor!.member(node)),
+    });
+    stops.push(() => api.close());
+    const { registry } = api;
     await bootstrap(registry, { serviceCIDR: spec.serviceCIDR, controlPlane });
+    const run = folder === undefined ? undefined : new RunDirectory(join(folder, 'run'));
+    if (run !== undefined && (await run.states()).length === 0) await nodesOff({ registry });
     const controllers = startControlPlane({
       registry,
       clock,
@@ -95,25 +105,26 @@ export async function startEmulator(
       nodeMonitorGrace: spec.timing.nodeMonitorGrace,
       nodeMonitorPeriod: spec.timing.nodeMonitorPeriod,
       loadBalancerPool: servicesEnforced(spec) ? spec.loadBalancer.pool : undefined,
-      caCertificate: undefined,
+      caCertificate: pki.ca.certificate,
     });
     stops.push(() => controllers.stop());
-    const port = world === undefined ? await listen(api, stops) : 0;
+    const listening = world === undefined ? await listen(api, folder) : undefined;
+    if (listening !== undefined) stops.push(() => listening.close());
 
     const listeners = new Set<(name: string, event: MemberEvent) => void>();
-    const supervisor = new Supervisor({
+    const members = new Supervisor({
       cluster: spec,
       placement: placementOf(spec, world),
       api: (name) => ({
         underlay: `${controlPlane.address}:${controlPlane.port}`,
-        token,
-        ...(name === FABRIC ? { host: `127.0.0.1:${port}` } : {}),
+        token: nodeToken,
+        ...(name === FABRIC ? { host: `127.0.0.1:${listening?.port ?? 0}` } : {}),
       }),
       lifetime: background === undefined ? 'foreground' : 'background',
       ...(background === undefined
         ? foregroundLogs(spec)
         : {
-            run: new RunDirectory(join(background.folder, 'run')),
+            run: run!,
             orphanTimeout: background.orphanTimeout,
             logFile: (name: string) => join(background.folder, 'logs', `${name}.log`),
           }),
@@ -121,9 +132,10 @@ export async function startEmulator(
         for (const listener of listeners) listener(name, event);
       },
     });
+    supervisor = members;
     const context: OperationContext = {
       spec,
-      supervisor,
+      supervisor: members,
       registry,
       clock,
       onEvent(listener) {
@@ -139,10 +151,10 @@ export async function startEmulator(
       ...impairOperations(context),
       ...nodeOperations(context),
     };
-    stops.push(() => supervisor.stop());
+    stops.push(() => members.stop());
     const waiting = world?.wait();
     try {
-      await abortable(supervisor.start(), signal);
+      await abortable(members.start(), signal);
       await abortable(nodesUp(context), signal);
     } finally {
       waiting?.();
@@ -218,13 +230,6 @@ function placementOf(spec: ClusterSpec, world: InlineWorld | undefined): Placeme
   return spec.placement === 'thread' ? threadPlacement({ entry }) : processPlacement({ entry });
 }
 
-/** The API token of a background cluster, made once. */
-function keptToken(folder: string): string {
-  const file = join(folder, 'api-token');
-  if (!existsSync(file)) writeFileSync(file, randomBytes(24).toString('base64url'), { mode: 0o600 });
-  return readFileSync(file, 'utf8');
-}
-
 /** A foreground run keeps no logs, unless a folder is named for them: PODWIRE_LOGS. */
 function foregroundLogs({ placement }: ClusterSpec) {
   const folder = process.env['PODWIRE_LOGS'];
@@ -239,19 +244,6 @@ export function bundle(name: string): string {
   const here = dirname(fileURLToPath(import.meta.url));
   const beside = join(here, name);
   return existsSync(beside) ? beside : join(here, '..', 'dist', name);
-}
-
-async function listen(api: ApiServer, stops: (() => void | Promise<void>)[]): Promise<number> {
-  const server: Server = createServer((socket) => {
-    socket.setNoDelay(true);
-    api.serve(socket);
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  stops.push(() => void server.close());
-  return (server.address() as AddressInfo).port;
 }
 
 async function abortable<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

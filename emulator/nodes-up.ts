@@ -1,4 +1,6 @@
 // When a cluster is up: every node has registered, and is Ready where a network is meant to make it so.
+import { timestamp } from './api/clock.ts';
+import { copy, type Fields, fieldsOf, listOf } from './api/fields.ts';
 import type { Node } from './api/types/node.ts';
 import type { OperationContext } from './operations/context.ts';
 import { ProtocolError } from './protocol/errors.ts';
@@ -57,3 +59,38 @@ export function nodesUp({ spec, registry, clock }: OperationContext): Promise<vo
       });
   });
 }
+
+/** Nodes that were switched off: what they said of themselves is of the past, as the node lifecycle controller would find. */
+export async function nodesOff({ registry }: Pick<OperationContext, 'registry'>): Promise<void> {
+  const info = registry.catalogue.find('', 'v1', 'nodes')!;
+  const at = timestamp(registry.clock);
+  for (const { object } of registry.store.list('nodes')) {
+    const name = object.metadata.name;
+    await registry.update(
+      { info, namespace: undefined, name },
+      (latest) => {
+        const next = copy(latest) as unknown as Fields;
+        const status = fieldsOf(next['status']);
+        status['conditions'] = [
+          ...listOf(status['conditions'])
+            .map(fieldsOf)
+            .filter(({ type }) => type !== 'Ready' && type !== 'NetworkUnavailable'),
+          condition('NetworkUnavailable', at, 'NoRouteCreated', 'the node was switched off'),
+          condition('Ready', at, 'NodeStatusUnknown', 'Kubelet stopped posting node status.'),
+        ];
+        next['status'] = status;
+        return next;
+      },
+      { subresource: 'status', fieldManager: 'kube-controller-manager' },
+    );
+  }
+}
+
+const condition = (type: string, at: string, reason: string, message: string): Fields => ({
+  type,
+  status: 'Unknown',
+  lastHeartbeatTime: at,
+  lastTransitionTime: at,
+  reason,
+  message,
+});

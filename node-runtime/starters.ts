@@ -247,11 +247,20 @@ class Shared {
         host: { nameservers: [], searches: [], options: [] },
       },
       leaseRenew: cluster.timing.nodeLeaseRenew,
-      token: async (namespace, account) => {
+      token: async ({ metadata, spec }, expirationSeconds) => {
+        const namespace = metadata.namespace ?? 'default';
+        const account = spec.serviceAccountName ?? 'default';
         const answer = (await api.raw(
           'POST',
           `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`,
-          { kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', spec: {} },
+          {
+            kind: 'TokenRequest',
+            apiVersion: 'authentication.k8s.io/v1',
+            spec: {
+              expirationSeconds,
+              boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: metadata.name, uid: metadata.uid },
+            },
+          },
         )) as { status?: { token?: string } };
         return answer.status?.token ?? '';
       },

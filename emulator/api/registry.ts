@@ -2,13 +2,14 @@
 // k8s.io/apiserver/pkg/registry/generic/registry/store.go. Each write is one decision on the latest version, so nothing
 // can come between what a patch read and what it writes.
 import type { ObjectStore, Stored } from '../store/store.ts';
-import { namespaceAdmits } from './admission.ts';
+import { accountFor, namespaceAdmits } from './admission.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Chance } from './chance.ts';
 import { type Clock, timestamp } from './clock.ts';
 import { copy, type Fields, fieldsOf, same, textOf } from './fields.ts';
 import { trackUpdate } from './managed/managers.ts';
 import { checkMeta } from './meta-validation.ts';
+import { giveAccount } from './resources/pod-service-account.ts';
 import { apiVersionOf, type Realm, type ResourceInfo, storageName } from './resources/resource.ts';
 import { ServiceAddresses, serviceRange } from './resources/service-addresses.ts';
 import { type Unenforced, unenforcedText } from './resources/unenforced.ts';
@@ -52,6 +53,8 @@ export interface RegistryOptions {
   /** "10.96.0.0/12". */
   readonly serviceCIDR: string;
   readonly unenforced: Unenforced;
+  /** Pods have a service account and its token: the server signs tokens. */
+  readonly serviceAccounts: boolean;
   /** Called on the way into the store, inside the write: field ownership, admission. */
   readonly observe?: (
     next: Fields,
@@ -74,6 +77,7 @@ export class Registry {
   readonly catalogue: Catalogue;
   readonly addresses: ServiceAddresses;
   readonly unenforced: Unenforced;
+  readonly #serviceAccounts: boolean;
 
   constructor(options: RegistryOptions) {
     this.store = options.store;
@@ -81,6 +85,7 @@ export class Registry {
     this.chance = options.chance;
     this.catalogue = options.catalogue;
     this.unenforced = options.unenforced;
+    this.#serviceAccounts = options.serviceAccounts;
     this.addresses = new ServiceAddresses(serviceRange(options.serviceCIDR), this.store, this.chance);
   }
 
@@ -101,6 +106,11 @@ export class Registry {
     const metadata = this.#prepareMeta(info, namespace, object);
     const generated = metadata['name'] === undefined || metadata['name'] === '';
     if (generated && textOf(metadata['generateName']) !== '') metadata['name'] = this.#generate(metadata);
+    if (this.#serviceAccounts && info.kind === 'Pod' && info.group === '') {
+      const pod = { info, namespace, name: textOf(metadata['name']) };
+      const account = await accountFor(object, pod, this.store, this.clock);
+      if (account !== undefined) giveAccount(object, account, () => this.chance.suffix());
+    }
     info.strategy.defaults?.(object);
     if (info.strategy.status === true) delete object['status'];
     info.strategy.prepareCreate?.(object, realm);

@@ -58,6 +58,7 @@ export class ApiServer {
       catalogue: this.catalogue,
       serviceCIDR: options.serviceCIDR ?? '10.96.0.0/12',
       unenforced: options.unenforced ?? UNENFORCED,
+      serviceAccounts: options.pki !== undefined,
     });
     const signer = options.pki === undefined ? undefined : new TokenSigner(options.pki.serviceAccountKey);
     const credentials = { tokens: options.tokens, signer, store, clock };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { EmulatorState, StartReport } from '../background.ts';
 import { serveControl } from '../control/server.ts';
 import { startEmulator } from '../emulator.ts';
-import { readJson, removeClusterFolder, writeState } from '../home.ts';
+import { readJson, writeState } from '../home.ts';
 import type { ClusterSpec } from '../protocol/cluster.ts';
 import { EXIT, stopSignal } from './exit.ts';
 
@@ -15,14 +15,17 @@ export async function emulatorProcess(folder: string): Promise<number> {
   };
   try {
     const spec = (await readJson<ClusterSpec & { orphanTimeout: number }>(join(folder, 'spec.json')))!;
-    let down = false;
     const stopped = new AbortController();
     stopSignal.addEventListener('abort', () => stopped.abort());
-    const emulator = await startEmulator(spec, stopped.signal, { folder, orphanTimeout: spec.orphanTimeout });
+    const warnings: string[] = [];
+    const emulator = await startEmulator(spec, stopped.signal, {
+      folder,
+      orphanTimeout: spec.orphanTimeout,
+      warn: (text) => warnings.push(text),
+    });
     const operations = {
       ...emulator.operations,
       down: async () => {
-        down = true;
         setImmediate(() => stopped.abort());
         return process.pid;
       },
@@ -35,13 +38,12 @@ export async function emulatorProcess(folder: string): Promise<number> {
     };
     await writeState(join(folder, 'emulator.json'), JSON.stringify(state));
     process.title = `podwire-emulator ${spec.name}`;
-    report({ ready: true });
+    report({ ready: true, warnings });
     if (!stopped.signal.aborted)
       await new Promise((resolve) => stopped.signal.addEventListener('abort', resolve, { once: true }));
     await control.stop();
     await emulator.caller.close();
     await rm(join(folder, 'emulator.json'), { force: true });
-    if (down) await removeClusterFolder(spec.name);
     return EXIT.ok;
   } catch (error) {
     const { code, message } = error as { code?: string; message: string };

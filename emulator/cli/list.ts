@@ -5,9 +5,9 @@ import { type OutputFormat, printRows } from './table.ts';
 
 export async function list(flags: { readonly output: OutputFormat }): Promise<number> {
   const clusters = await runningClusters();
-  const rows = clusters.map(({ name, spec, caller }) => ({
+  const rows = clusters.map(({ name, spec, caller, processes }) => ({
     name,
-    state: caller === undefined ? 'emulator gone' : 'running',
+    state: caller !== undefined ? 'running' : processes ? 'emulator gone' : 'stopped',
     nodes: spec.nodes.length,
     backend: spec.network.backend,
     podCIDR: spec.podCIDR,

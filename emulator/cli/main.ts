@@ -44,15 +44,23 @@ overrides(program.command('up').description('start a cluster that goes on in the
   .option('--nodes <count>', 'how many nodes', whole)
   .option('-f, --file <file>', 'a cluster file')
   .option('--orphan-timeout <duration>', 'how long nodes go on without the emulator', '10m')
+  .option('--merge-kubeconfig', 'add it to ~/.kube/config (or $KUBECONFIG)')
   .action(async (options) => exit((await import('./up.ts')).up(options)));
 program
   .command('down')
-  .description('stop a cluster and everything of it')
+  .description('stop a cluster; up starts it again with its objects')
   .addOption(name())
+  .option('--delete', 'and forget its objects, keys and logs')
   .action(async (options) => exit((await import('./down.ts')).down(options)));
 program
+  .command('kubeconfig')
+  .description('what kubectl needs: podwire kubeconfig > kc; kubectl --kubeconfig kc get pods -A')
+  .addOption(name())
+  .option('--merge-kubeconfig', 'add it to ~/.kube/config (or $KUBECONFIG) instead of printing it')
+  .action(async (options) => exit((await import('./kubeconfig.ts')).kubeconfig(options)));
+program
   .command('list')
-  .description('the clusters that run in the background')
+  .description('the clusters there are, and whether they run')
   .addOption(output())
   .action(async (options) => exit((await import('./list.ts')).list(options)));
 program

@@ -1,6 +1,7 @@
 // The durable object store: every write goes to an LMDB file and is acknowledged, seen and announced when LMDB has synced
 // it, many writers to one sync. What is read comes from memory, as from an API server's watch cache. A key is the resource
 // and the object's key, a value its JSON.
+import { createRequire } from 'node:module';
 import type { KubeObject } from '../api/types/meta.ts';
 import { type Commit, MemoryStore } from './memory-store.ts';
 import type { ObjectStore, Stored } from './store.ts';
@@ -23,7 +24,8 @@ export async function openStore({ folder, warn, history }: OpenOptions): Promise
   if (folder === undefined) return new MemoryStore(options);
   let lmdb: typeof import('lmdb');
   try {
-    lmdb = await import('lmdb');
+    // Not import(): the emulator's bundle is a script with a code cache, which cannot import.
+    lmdb = createRequire(import.meta.url)('lmdb');
   } catch (error) {
     warn(
       `lmdb cannot be loaded here, so this cluster's objects are kept in memory and end with the emulator: ${error instanceof Error ? error.message : error}`,

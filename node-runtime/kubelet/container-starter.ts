@@ -27,8 +27,8 @@ export interface StarterOptions {
   readonly randomHex: (n: number) => string;
   references(namespace: string): References;
   services(): readonly Service[];
-  /** A token of a service account. */
-  token(namespace: string, serviceAccount: string): Promise<string>;
+  /** A token of the pod's service account that holds for so many seconds. */
+  token(pod: Pod, seconds: number): Promise<string>;
 }
 
 export interface StartedContainer {
@@ -68,13 +68,7 @@ export class ContainerStarter {
   /** Writes the pod's volumes. Rejects with a ContainerError ("FailedMount" as an event; the containers wait). */
   async prepare(request: Omit<StartRequest, 'container' | 'netns'>): Promise<void> {
     const { fs, token } = this.#options;
-    const { pod } = request;
-    const account = pod.spec.serviceAccountName ?? 'default';
-    await setUpVolumes({
-      ...this.#context(request),
-      fs,
-      token: () => token(pod.metadata.namespace ?? 'default', account),
-    });
+    await setUpVolumes({ ...this.#context(request), fs, token: (seconds) => token(request.pod, seconds) });
   }
 
   /** Hands the container to the runtime; its `ready` says how it went. Rejects with a ContainerError. */

@@ -45,8 +45,8 @@ export interface KubeletOptions {
   readonly dns: DnsSettings;
   /** Milliseconds between heartbeats: 10 s. */
   readonly leaseRenew: number;
-  /** Requests a token of a service account. */
-  readonly token: (namespace: string, serviceAccount: string) => Promise<string>;
+  /** Requests a token of the pod's service account that holds for so many seconds. */
+  readonly token: (pod: Pod, seconds: number) => Promise<string>;
 }
 
 export class Kubelet {

@@ -18,7 +18,7 @@ const PLUGIN: Readonly<Record<string, string>> = {
 export interface VolumeContext extends EnvContext {
   readonly fs: NodeFs;
   /** A token of the pod's service account, for projected volumes. */
-  token(): Promise<string>;
+  token(seconds: number): Promise<string>;
 }
 
 type Files = ReadonlyMap<string, Uint8Array>;
@@ -51,9 +51,8 @@ async function volumeFiles(volume: Volume, context: VolumeContext): Promise<File
   if (volume.downwardAPI !== undefined) return downwardFiles(volume.downwardAPI.items ?? [], context);
   if (volume.projected !== undefined) {
     const all = new Map<string, Uint8Array>();
-    for (const source of volume.projected.sources ?? [])
-      for (const [name, bytes] of await projectedFiles(source as ProjectedSource, context))
-        all.set(name, bytes);
+    const parts = (volume.projected.sources ?? []).map((s) => projectedFiles(s as ProjectedSource, context));
+    for (const files of await Promise.all(parts)) for (const [name, bytes] of files) all.set(name, bytes);
     return all;
   }
   return new Map();
@@ -69,7 +68,7 @@ interface ProjectedSource {
   readonly configMap?: Keyed;
   readonly secret?: Keyed;
   readonly downwardAPI?: { readonly items?: NonNullable<Volume['downwardAPI']>['items'] };
-  readonly serviceAccountToken?: { readonly path: string };
+  readonly serviceAccountToken?: { readonly path: string; readonly expirationSeconds?: number };
 }
 
 async function projectedFiles(source: ProjectedSource, context: VolumeContext): Promise<Files> {
@@ -77,7 +76,12 @@ async function projectedFiles(source: ProjectedSource, context: VolumeContext): 
   if (source.secret !== undefined) return secretFiles(source.secret, context);
   if (source.downwardAPI !== undefined) return downwardFiles(source.downwardAPI.items ?? [], context);
   if (source.serviceAccountToken !== undefined)
-    return new Map([[source.serviceAccountToken.path, Buffer.from(await context.token())]]);
+    return new Map([
+      [
+        source.serviceAccountToken.path,
+        Buffer.from(await context.token(source.serviceAccountToken.expirationSeconds ?? 3600)),
+      ],
+    ]);
   return new Map();
 }
 

@@ -2,7 +2,7 @@
 // itself is Node's.
 import * as http from 'node:http';
 import type { Duplex } from 'node:stream';
-import { connect } from './net.ts';
+import { connect, type TcpSocket } from './net.ts';
 import { createServer, type ListenOptions, type TcpServer } from './net-server.ts';
 import type { SocketStack } from './stack.ts';
 
@@ -22,10 +22,16 @@ export function httpAgent(stack: SocketStack, options: http.AgentOptions = {}): 
   return agent;
 }
 
+export interface HttpRequestOptions extends http.RequestOptions {
+  readonly trace?: number;
+  /** What stands on the connection, below HTTP: TLS. */
+  readonly wrap?: (raw: TcpSocket) => Duplex;
+}
+
 /** http.request over the stack: one connection for it, unless an agent of `httpAgent`'s is given. */
 export function httpRequest(
   stack: SocketStack,
-  options: http.RequestOptions & { readonly trace?: number },
+  options: HttpRequestOptions,
   callback?: (response: http.IncomingMessage) => void,
 ): http.ClientRequest {
   if (options.agent) return http.request(options, callback);
@@ -35,8 +41,10 @@ export function httpRequest(
     {
       ...options,
       agent: undefined,
-      createConnection: () =>
-        connect(stack, { host, port, localAddress: options.localAddress, trace: options.trace }),
+      createConnection: () => {
+        const raw = connect(stack, { host, port, localAddress: options.localAddress, trace: options.trace });
+        return options.wrap?.(raw) ?? raw;
+      },
     },
     callback,
   );

@@ -119,6 +119,17 @@ describe('a container', () => {
     expect((await lab.until(again.handle.exited)).exitCode).toBe(137);
   });
 
+  it.each([[['curl', '10.0.0.77']], [['sh', '-c', 'ping 10.0.0.77']]])(
+    '%j runs as soon as it was started, whatever it waits for',
+    async (command) => {
+      const lab = new PodLab();
+      const { handle } = lab.start(lab.a, 'busybox', { command });
+      const first = Promise.race([handle.ready.then(() => 'ready'), handle.exited.then(() => 'exited')]);
+      expect(await first).toBe('ready');
+      handle.stop(0);
+    },
+  );
+
   it('runs scripts that are mounted into it', async () => {
     const lab = new PodLab();
     lab.files.write('/pods/run.sh', '#!/bin/sh\necho "$1 from $(hostname)"\n');

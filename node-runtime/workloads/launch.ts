@@ -9,7 +9,7 @@ import {
   type Signal,
   type SpawnChange,
 } from './process.ts';
-import { programOf } from './programs.ts';
+import { programOf, saysReady } from './programs.ts';
 import type { Shell, ShellTask } from './shell/shell.ts';
 import { isShellCommand } from './shell-commands.ts';
 import { quoteWords, simpleWords } from './words.ts';
@@ -69,7 +69,10 @@ export async function launch(options: Launch): Promise<number> {
   const [command = '', ...args] = unwrapped(options.argv);
   const inFiles = isPath(command) && place.fs.exists(command);
   const program = inFiles ? undefined : programOf(command);
-  if (program !== undefined) return runProgram(program, args, processOf(options));
+  if (program !== undefined) {
+    if (!saysReady(command)) options.ready?.();
+    return runProgram(program, args, processOf(options));
+  }
   if (!isExecutable(place, [command])) throw new NotFound(command);
   // A file of the container can only be a script here.
   if (inFiles) return inShell(options, scriptTask(place, command, args));
@@ -105,7 +108,10 @@ function shell(options: Launch, args: readonly string[]): Promise<number> {
     // One plain command is run without a shell between: its input and output stream, and no worker starts.
     const words = prelude === '' ? simpleWords(script) : undefined;
     const simple = words === undefined ? undefined : programOf(words[0]!);
-    if (simple !== undefined) return runProgram(simple, words!.slice(1), processOf(options));
+    if (simple !== undefined) {
+      if (!saysReady(words![0]!)) options.ready?.();
+      return runProgram(simple, words!.slice(1), processOf(options));
+    }
     return inShell(options, { kind: 'script', script: prelude + script, args: parameters });
   }
   const [file, ...parameters] = rest;

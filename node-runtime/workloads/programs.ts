@@ -69,3 +69,11 @@ export const programOf = (command: string): Program | undefined => {
   const name = command.split('/').at(-1)!;
   return Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
 };
+
+/** Programs that say themselves when they are ready: servers, when they listen. Any other runs as soon as it was started. */
+const SAY_SO = new Set(
+  'agnhost http-echo httpd httpd-foreground iperf3 nc ncat netcat nginx podwire-server redis-server whoami'.split(
+    ' ',
+  ),
+);
+export const saysReady = (command: string): boolean => SAY_SO.has(command.split('/').at(-1)!);

@@ -10,7 +10,7 @@ beforeEach(async () => {
   home = await temporaryHome();
 });
 afterEach(async () => {
-  await podwire(['down', '--name', 'life'], { env: home.env });
+  await podwire(['down', '--delete', '--name', 'life'], { env: home.env });
   await home.remove();
 });
 
@@ -28,6 +28,17 @@ const run = async (...args: string[]) => {
 };
 const status = async (): Promise<StatusRow[]> =>
   JSON.parse((await run('status', '--name', 'life', '-o', 'json')).stdout);
+
+interface PodRow {
+  readonly status: {
+    readonly podIP?: string;
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+  };
+}
+const pods = async (): Promise<PodRow[]> =>
+  JSON.parse((await run('get', 'pods', '--name', 'life', '-o', 'json')).stdout);
+const isReady = ({ status }: PodRow): boolean =>
+  status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') === true;
 
 async function until<T>(look: () => Promise<T | undefined>, patience = 15_000): Promise<T> {
   const end = Date.now() + patience;
@@ -93,12 +104,48 @@ describe('a cluster in the background', () => {
       (await run('trace', 'pod/p1', '10.244.77.7', '--name', 'life', '--expect', 'delivered')).code,
     ).toBe(1);
     const pids = [...titles.keys()];
-    expect((await run('down', '--name', 'life')).code).toBe(0);
+    expect((await run('down', '--delete', '--name', 'life')).code).toBe(0);
     await allGone(
       pids.filter((pid) => rows.some((r) => r.pid === pid)),
       3000,
     );
     expect((await run('list', '-o', 'name')).stdout).toBe('');
+  }, 60_000);
+
+  it('stopped and started again it has its objects, its keys and its port, and pods run anew', async () => {
+    expect((await run('up', '--nodes', '2', '--name', 'life')).code).toBe(0);
+    const file = join(home.path, 'pods.yaml');
+    await writeFile(file, PODS);
+    await run('apply', '-f', file, '--name', 'life');
+    const running = () => until(async () => ((await pods()).every((pod) => isReady(pod)) ? true : undefined));
+    await running();
+    const kubeconfig = (await run('kubeconfig', '--name', 'life')).stdout;
+    expect(kubeconfig).toMatch(/server: https:\/\/127\.0\.0\.1:\d+/);
+    const pids = (await status()).map((r) => r.pid);
+    expect((await run('down', '--name', 'life')).code).toBe(0);
+    await allGone(pids, 3000);
+    expect((await run('list')).lines[1]).toMatch(/^life +stopped +2/);
+    expect((await run('up', '--name', 'life')).code).toBe(0);
+    expect((await status()).map((r) => [r.name, r.ready])).toEqual([
+      ['n1', 'Ready'],
+      ['n2', 'Ready'],
+    ]);
+    await until(async () => ((await pods()).some((pod) => !isReady(pod)) ? undefined : true));
+    const ping = [
+      'curl',
+      '-s',
+      '-o',
+      '/dev/null',
+      '-w',
+      '%{http_code}',
+      `${(await pods())[1]!.status.podIP}:8080/`,
+    ];
+    await until(async () =>
+      (await run('exec', 'p1', '--name', 'life', '--', ...ping)).stdout === '200' ? true : undefined,
+    );
+    expect((await run('kubeconfig', '--name', 'life')).stdout).toBe(kubeconfig);
+    expect((await run('down', '--delete', '--name', 'life')).code).toBe(0);
+    expect((await run('kubeconfig', '--name', 'life')).code).toBe(1);
   }, 60_000);
 
   it('a killed node comes back; a killed emulator leaves nodes that the next one adopts', async () => {

@@ -5,6 +5,7 @@ import { copy, type Fields, fieldsOf, listOf, textOf } from '../fields.ts';
 import { bindPod, finalizeNamespace } from '../operations.ts';
 import { applyPatch, PATCH_TYPES } from '../patch/patch.ts';
 import type { Registry, Target } from '../registry.ts';
+import { DEFAULT_TOKEN_SECONDS } from '../resources/pod-service-account.ts';
 import type { ResourceInfo } from '../resources/resource.ts';
 import { badRequest, methodNotAllowed, noSuchPath, unsupportedMediaType } from '../status-error.ts';
 import { handleExec } from '../streams/exec.ts';
@@ -146,7 +147,9 @@ export class Subresources {
       },
       listOf(spec['audiences']).map(String),
       now,
-      seconds,
+      // A pod's usual token holds a year, as with --service-account-extend-token-expiration: clients that never read the file
+      // again go on.
+      seconds === DEFAULT_TOKEN_SECONDS ? YEAR : seconds,
     );
     exchange.json(201, {
       kind: 'TokenRequest',
@@ -165,4 +168,5 @@ export class Subresources {
   }
 }
 
+const YEAR = 365 * 86_400;
 const SUCCESS: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };

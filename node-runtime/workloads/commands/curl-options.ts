@@ -1,5 +1,5 @@
-// curl's command line (src/tool_getparam.c): the options that people test connectivity with. Those about TLS, proxies and encodings
-// are taken and mean nothing here.
+// curl's command line (src/tool_getparam.c): the options that people test connectivity with. Those about proxies and encodings are
+// taken and mean nothing here.
 import { getopt, OptionError, type Options } from '../getopt.ts';
 import { ExitError } from '../process.ts';
 
@@ -43,6 +43,11 @@ export interface CurlOptions {
   readonly interface: string | undefined;
   readonly localPort: number | undefined;
   readonly progress: boolean;
+  readonly insecure: boolean;
+  /** Files. */
+  readonly cacert: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
 }
 
 export interface DataOption {
@@ -119,6 +124,10 @@ export function curlOptions(args: readonly string[]): CurlOptions {
     interface: options.last('interface'),
     localPort: options.has('local-port') ? Number.parseInt(options.last('local-port')!, 10) : undefined,
     progress: !options.has('s', 'silent', 'no-progress-meter'),
+    insecure: options.has('k', 'insecure'),
+    cacert: options.last('cacert'),
+    cert: options.last('E', 'cert'),
+    key: options.last('key'),
   };
 }
 

@@ -1,15 +1,19 @@
 // curl, as far as people test connectivity with it: output, messages and exit codes of 7.88, over node:http on the pod's sockets.
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
 import { formatIpv4, parseIpv4 } from '../../kernel/wire/addr.ts';
 import { FsError } from '../../node-fs.ts';
 import { httpRequest } from '../../sockets/http.ts';
+import type { TcpSocket } from '../../sockets/net.ts';
 import type { SocketStack } from '../../sockets/stack.ts';
 import { describeError, errnoOf } from '../errors.ts';
 import { withStack } from '../http-server.ts';
 import { type Process, type Program, readAll, sleep, waitFor } from '../process.ts';
 import { resolve } from '../resolve.ts';
 import { type CurlOptions, curlOptions } from './curl-options.ts';
+import { secured, type TlsOptions, tlsFailure } from './curl-tls.ts';
 import { type Numbers, progressMeter, writeOut } from './curl-write-out.ts';
 
 class CurlError extends Error {
@@ -160,11 +164,10 @@ class Transfer {
   async #request(url: URL, method: string, stops: (() => void)[]): Promise<string | undefined> {
     const numbers = this.#numbers;
     numbers.url = url.href;
-    if (url.protocol !== 'http:')
-      throw url.protocol === 'https:'
-        ? new CurlError(35, 'TLS is not spoken on this network: use http://')
-        : new CurlError(1, `Protocol "${url.protocol.slice(0, -1)}" not supported or disabled in libcurl`);
-    const port = Number(url.port || 80);
+    const secure = url.protocol === 'https:';
+    if (url.protocol !== 'http:' && !secure)
+      throw new CurlError(1, `Protocol "${url.protocol.slice(0, -1)}" not supported or disabled in libcurl`);
+    const port = Number(url.port || (secure ? 443 : 80));
     const host = url.hostname;
     const address = await this.#lookUp(host, port);
     numbers.lookup = this.#since();
@@ -179,6 +182,12 @@ class Transfer {
     const path = url.pathname + url.search + query;
     return await new Promise((done, refuse) => {
       const { clock } = this.#proc.ns.kernel;
+      const tls = secure ? this.#tls(host) : undefined;
+      let raw: TcpSocket | undefined;
+      const wrap = (tcp: TcpSocket): Duplex => {
+        raw = tcp;
+        return secured(tcp, tls!);
+      };
       const request = httpRequest(this.#stack, {
         host: address,
         port,
@@ -186,6 +195,7 @@ class Transfer {
         method,
         setHost: false,
         ...this.#source(),
+        ...(tls === undefined ? {} : { wrap }),
       });
       request.removeHeader('connection');
       for (const [name, value] of headers) request.setHeader(name, value);
@@ -201,7 +211,9 @@ class Transfer {
         );
       });
       stops.push(() => timer.cancel());
-      request.on('socket', (socket) => {
+      request.on('socket', (outer) => {
+        const socket = (raw as Socket | undefined) ?? outer;
+        if (secure) (outer as TLSSocket).once('secureConnect', () => this.#secured(outer as TLSSocket));
         const connected = (): void =>
           this.#connected(socket, `${host} (${address}) port ${port}`, [
             `${method} ${path} HTTP/1.1`,
@@ -337,6 +349,8 @@ class Transfer {
   #failure(error: unknown, host: string, address: string, port: number): CurlError {
     const code = errnoOf(error);
     const { connect } = this.#numbers;
+    const tls = connect === 0 ? undefined : tlsFailure(error, host);
+    if (tls !== undefined) return new CurlError(tls.exit, tls.message);
     const ms = Math.floor(this.#since());
     if (connect === 0) {
       this.#verbose('*', `connect to ${address} port ${port} failed: ${describeError(code ?? '')}`);
@@ -353,6 +367,55 @@ class Transfer {
         : new CurlError(56, 'Recv failure: Connection reset by peer');
     if (code?.startsWith('HPE_')) return new CurlError(1, 'Received HTTP/0.9 when not allowed');
     return new CurlError(56, `Recv failure: ${describeError(code ?? String(error))}`);
+  }
+
+  /** What --cacert, --cert, --key and --insecure say. */
+  #tls(host: string): TlsOptions {
+    const { insecure, cacert, cert, key } = this.#options;
+    const read = (file: string, exit: number, words: string): string => {
+      try {
+        return this.#proc.fs.readText(pathIn(this.#proc, file));
+      } catch (error) {
+        if (!(error instanceof FsError)) throw error;
+        throw new CurlError(exit, words);
+      }
+    };
+    const certificate = cert?.replace(/(?<=.):[^:/]*$/, '');
+    return {
+      host,
+      insecure,
+      ca: cacert === undefined ? undefined : read(cacert, 77, `error setting certificate file: ${cacert}`),
+      certificate:
+        certificate === undefined
+          ? undefined
+          : read(certificate, 58, `could not load PEM client certificate, no such file: ${certificate}`),
+      key:
+        key !== undefined
+          ? read(key, 58, `unable to set private key file: '${key}' type PEM`)
+          : certificate === undefined
+            ? undefined
+            : read(certificate, 58, `unable to set private key file: '${certificate}' type PEM`),
+    };
+  }
+
+  #secured(socket: TLSSocket): void {
+    const { subject, issuer, valid_from, valid_to } = socket.getPeerCertificate();
+    const named = (of: object): string =>
+      Object.entries(of)
+        .map(([name, value]) => `${name}=${value}`)
+        .join('; ');
+    this.#verbose('*', `SSL connection using ${socket.getProtocol()} / ${socket.getCipher().name}`);
+    this.#verbose('*', 'Server certificate:');
+    this.#verbose('*', ` subject: ${named(subject)}`);
+    this.#verbose('*', ` start date: ${valid_from}`);
+    this.#verbose('*', ` expire date: ${valid_to}`);
+    this.#verbose('*', ` issuer: ${named(issuer)}`);
+    this.#verbose(
+      '*',
+      socket.authorized
+        ? ' SSL certificate verify ok.'
+        : ' SSL certificate verify result: not verified, continuing anyway.',
+    );
   }
 
   #verbose(mark: string, text: string): void {
