@@ -18,6 +18,7 @@ import { nodesOff, nodesUp } from './nodes-up.ts';
 import { captureOperations } from './operations/capture.ts';
 import type { OperationContext } from './operations/context.ts';
 import { execOperations } from './operations/exec.ts';
+import { exposeOperations } from './operations/expose.ts';
 import { impairOperations } from './operations/impair.ts';
 import { nodeOperations } from './operations/node.ts';
 import { objectOperations } from './operations/objects.ts';
@@ -148,6 +149,7 @@ export async function startEmulator(
       ...execOperations(context),
       ...traceOperations(context),
       ...captureOperations(context),
+      ...exposeOperations(context),
       ...impairOperations(context),
       ...nodeOperations(context),
     };

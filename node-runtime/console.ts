@@ -62,8 +62,8 @@ export class Console {
       sendLog(log, session.stream(request.stream), request);
       return null;
     });
-    supervision.on('forward', ({ stream, place, port }, session) => {
-      this.#forward(session.stream(stream), place, port);
+    supervision.on('forward', ({ stream, place, host, port }, session) => {
+      this.#forward(session.stream(stream), place, host ?? '127.0.0.1', port);
       return null;
     });
     supervision.on('view', async ({ place, argv }) => this.#view(place, argv));
@@ -145,10 +145,10 @@ export class Console {
     return log;
   }
 
-  #forward(stream: NodeStream, place: Where, port: number): void {
+  #forward(stream: NodeStream, place: Where, host: string, port: number): void {
     const ns = this.#options.places.netns(place);
     const stack = socketStack(ns, { owner: 'port-forward' });
-    const socket = connect(stack, { host: '127.0.0.1', port, allowHalfOpen: true });
+    const socket = connect(stack, { host, port, allowHalfOpen: true });
     stream.onInput = (data) => {
       if (data === undefined) {
         socket.end();

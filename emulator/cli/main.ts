@@ -140,6 +140,15 @@ program
   );
 
 program
+  .command('expose')
+  .description('open a Service on this host until interrupted: podwire expose svc/web, svc/web:80')
+  .argument('<service>', 'svc/NAME, with :PORT for another than its first')
+  .addOption(name())
+  .option('--listen <port>', 'port on this host; a free one when left out', whole, 0)
+  .option('--address <address>', 'address on this host', '127.0.0.1')
+  .action(async (service: string, options) => exit((await import('./expose.ts')).expose(service, options)));
+
+program
   .command('capture')
   .description('capture devices as pcapng: podwire capture pod/web node/n1/cni0 -w - | wireshark -k -i -')
   .argument('<device...>', 'pod/NAME[/DEVICE], node/NAME/DEVICE, container/NODE/NAME')

@@ -6,6 +6,7 @@ import { type Caller, streamPair } from '../control/caller.ts';
 import { InputError } from '../input/error.ts';
 import { readDocuments } from '../input/reader.ts';
 import type { TraceResult } from '../observe/trace-result.ts';
+import type { Exposed } from '../operations/expose.ts';
 import type { ClusterSpec } from '../protocol/cluster.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { StatsReport, ViewResult } from '../protocol/records.ts';
@@ -216,6 +217,26 @@ export class Cluster {
         mine.send({ stop: true });
         await ended;
         return Buffer.concat(blocks);
+      },
+    };
+  }
+
+  /** Opens a Service on the host until `stop`; each connection goes on from the router to the Service's way in from outside. */
+  async expose(
+    ref: string | Ref,
+    options: { readonly port?: number; readonly address?: string; readonly listen?: number } = {},
+  ): Promise<Exposed & { readonly ended: Promise<unknown>; stop(): Promise<void> }> {
+    const [mine, theirs] = streamPair();
+    const first = new Promise<Exposed>((resolve) => mine.onMessage((m) => resolve(m as Exposed)));
+    const params = { ref: asRef(ref), address: '127.0.0.1', listen: 0, ...options };
+    const ended = this.#caller.call('expose', params, theirs);
+    const exposed = (await Promise.race([first, ended])) as Exposed;
+    return {
+      ...exposed,
+      ended,
+      async stop() {
+        mine.send({ stop: true });
+        await ended;
       },
     };
   }

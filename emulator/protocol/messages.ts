@@ -127,11 +127,12 @@ export interface Logs extends Asked {
   readonly sinceTime?: number | undefined;
   readonly limitBytes?: number | undefined;
 }
-/** A TCP connection from inside the pod to itself, for port-forward. */
+/** A TCP connection from inside the place to itself, for port-forward, or to `host`. */
 export interface Forward extends Asked {
   readonly type: 'forward';
   readonly stream: number;
   readonly place: Place;
+  readonly host?: string | undefined;
   readonly port: number;
 }
 export interface Trace extends Asked {
@@ -370,7 +371,14 @@ export const toNode: Check<ToNode> = union<ToNode, 'type'>('type', {
     sinceTime: optional(real()),
     limitBytes: optional(int()),
   }),
-  forward: record<Forward>({ type: oneOf('forward'), id, stream, place, port: int(1, 65_535) }),
+  forward: record<Forward>({
+    type: oneOf('forward'),
+    id,
+    stream,
+    place,
+    host: optional(text(64)),
+    port: int(1, 65_535),
+  }),
   trace: record<Trace>({ type: oneOf('trace'), id, probe }),
   'trace.follow': record<TraceFollow>({ type: oneOf('trace.follow'), id, on: bool }),
   'capture.start': record<CaptureStart>({

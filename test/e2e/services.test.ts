@@ -1,6 +1,9 @@
 // Services on real nodes: the library's scenario of what people get wrong holds; the same file fails where one thing is broken,
 // and says why; a cluster without kube-proxy does not pretend.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
+import { get } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { podwire, ROOT, temporaryHome } from './podwire.ts';
@@ -82,3 +85,60 @@ it('20 ms on the link to the pod’s node shows at another node’s NodePort, an
   expect(stdout.split('\n').filter((l) => l.startsWith('FAIL'))).toEqual([]);
   expect(code).toBe(0);
 }, 60_000);
+
+it('a Service is opened on the host until it is interrupted', async () => {
+  const env = home.env;
+  const manifest = join(home.path, 'web.yaml');
+  const cluster = join(home.path, 'expose.yaml');
+  await writeFile(
+    manifest,
+    `{apiVersion: v1, kind: Pod, metadata: {name: web, labels: {app: web}}, spec: {nodeName: n2, containers: [{name: c, image: agnhost, args: [netexec]}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: web}, spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}}
+---
+{apiVersion: v1, kind: Service, metadata: {name: inner}, spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}}
+`,
+  );
+  await writeFile(
+    cluster,
+    'apiVersion: podwire.dev/v1alpha1\nkind: Cluster\nnodes: 2\nproxy: {minSyncPeriod: 100ms}\n',
+  );
+  expect((await podwire(['up', '-f', cluster], { env })).code).toBe(0);
+  try {
+    await podwire(['apply', '-f', manifest], { env });
+    await podwire(['wait', 'pods'], { env });
+    const child = spawn(process.execPath, [join(ROOT, 'dist/podwire.js'), 'expose', 'svc/web'], {
+      env: { ...process.env, ...env },
+    });
+    const url = String((await once(child.stdout, 'data'))[0]).trim();
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/);
+    // The router knows the way once a pod is an endpoint and its node has said so.
+    let body = '';
+    for (let tries = 0; body === '' && tries < 400; tries++) body = await fetchText(`${url}hostname`);
+    expect(body).toBe('web');
+    child.kill('SIGINT');
+    expect((await once(child, 'exit'))[0]).toBe(0);
+    expect(await fetchText(`${url}hostname`)).toBe('');
+    const inner = await podwire(['expose', 'svc/inner'], { env });
+    expect([inner.code, inner.stderr]).toEqual([
+      2,
+      'podwire: svc/inner is of type ClusterIP and has no way in from outside; make it type: NodePort or LoadBalancer\n',
+    ]);
+  } finally {
+    await podwire(['down'], { env });
+  }
+}, 90_000);
+
+/** The body of a page, or nothing where there is no answer within a second. */
+const fetchText = (url: string): Promise<string> =>
+  new Promise((resolve) => {
+    const request = get(url, { timeout: 1000 }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (part) => {
+        text += part;
+      });
+      response.on('end', () => resolve(text));
+    });
+    request.on('timeout', () => request.destroy());
+    request.on('error', () => resolve(''));
+  });
