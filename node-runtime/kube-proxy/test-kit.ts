@@ -102,7 +102,7 @@ export class ProxyLab {
   readonly #proxier: IptablesProxier;
   readonly #zone: string | undefined;
   #full = true;
-  #port = 20_000;
+  #flows = 0;
 
   constructor(spec: Partial<ProxySpec> = {}, zone: string | undefined = undefined, seed = 1) {
     this.nf = new NfLab(seed);
@@ -161,7 +161,7 @@ export class ProxyLab {
    */
   flow(from: string, to: string, kind: 'tcp' | 'udp' = 'tcp'): string {
     const { nf } = this;
-    const sender = `${from}:${this.#port++}`;
+    const sender = `${from}:${20_000 + (this.#flows++ % 40_000)}`;
     const skb = nf.packet(kind, sender, to, { flags: 'S' });
     const drops = nf.drops().join();
     const sent = nf.sent.length;
