@@ -121,8 +121,8 @@ export class NfLab {
     return ops as Ipv4Ops;
   }
 
-  rules(text: string): void {
-    const result = iptablesRestore(this.ns, text);
+  rules(text: string, noflush = false): void {
+    const result = iptablesRestore(this.ns, text, { noflush });
     if (result.code !== 0) throw new Error(result.stderr);
   }
   /** One command, which must succeed. */

@@ -1,5 +1,6 @@
 // A chain: built in, with a hook, a policy and counters of its own, or made by the user.
 import type { HookNum } from '../../netns/hooks.ts';
+import { ChainIndex, INDEX_FROM } from './chain-index.ts';
 import type { Rule } from './rule.ts';
 
 export type Policy = 'ACCEPT' | 'DROP';
@@ -21,11 +22,19 @@ export class Chain {
   version = 0;
   /** "filter FORWARD policy". */
   readonly policyLabel: string;
+  #index: ChainIndex | undefined;
 
   constructor(table: string, name: string, hook: HookNum | undefined) {
     this.name = name;
     this.hook = hook;
     this.hooks = hook === undefined ? 0 : 1 << hook;
     this.policyLabel = `${table} ${name} policy`;
+  }
+
+  /** The chain compiled, made anew at the first packet after a change; undefined where walking is as good. */
+  get index(): ChainIndex | undefined {
+    if (this.rules.length < INDEX_FROM) return undefined;
+    if (this.#index?.version !== this.version) this.#index = new ChainIndex(this.rules, this.version);
+    return this.#index.pays ? this.#index : undefined;
   }
 }

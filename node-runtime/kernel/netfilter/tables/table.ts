@@ -5,6 +5,7 @@ import type { Netns } from '../../netns/netns.ts';
 import type { Skb } from '../../skb/skb.ts';
 import { Conntrack } from '../conntrack/conntrack.ts';
 import { Chain } from './chain.ts';
+import { type ChainIndex, INDEX_FROM, isWhole } from './chain-index.ts';
 import { XT_ACCEPT, XT_CONTINUE, XT_DROP } from './extension.ts';
 import { labelOf } from './label.ts';
 import { BUILTIN_HOOKS, type TableName } from './names.ts';
@@ -16,6 +17,10 @@ export class Table {
   readonly ns: Netns;
   readonly name: TableName;
   readonly chains = new Map<string, Chain>();
+  /** Off: every chain is walked. For comparisons. */
+  compile = true;
+  /** How often a packet came to (or back to) a chain long enough to be compiled: looked up there, or walked all the same. */
+  readonly lookups = { compiled: 0, walked: 0 };
   readonly #base: (Chain | undefined)[] = [];
   readonly #packets: Packet[] = [];
   #depth = 0;
@@ -63,8 +68,13 @@ export class Table {
     let i = 0;
     for (;;) {
       const { rules } = chain;
+      const index = rules.length < INDEX_FROM ? undefined : this.#indexOf(chain, p);
       let rule: Rule | undefined;
       while (i < rules.length) {
+        if (index !== undefined) {
+          i = index.next(p, i);
+          if (i >= rules.length) break;
+        }
         const r = rules[i++]!;
         if (r.matches(p)) {
           rule = r;
@@ -115,6 +125,17 @@ export class Table {
         }
       }
     }
+  }
+
+  /** The chain's compiled form, if it has one and this packet can be looked up in it. */
+  #indexOf(chain: Chain, p: Packet): ChainIndex | undefined {
+    const index = this.compile ? chain.index : undefined;
+    if (index !== undefined && isWhole(p)) {
+      this.lookups.compiled++;
+      return index;
+    }
+    this.lookups.walked++;
+    return undefined;
   }
 
   #policy(base: Chain, p: Packet): boolean {
