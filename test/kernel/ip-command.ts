@@ -138,9 +138,11 @@ function linkSet(ns: Netns, words: Words, find: Find): void {
     else if (word === 'name') change['name'] = words.next();
     else if (word === 'netns') change['netns'] = find(words.next());
     else if (word === 'arp') change['arp'] = words.next() === 'on';
-    else if (word === 'type' && words.is('bridge_slave') && words.is('hairpin'))
-      change['hairpin'] = words.next() === 'on';
-    else throw new Error(`unknown: ip link set ${word}`);
+    else if (word === 'type' && words.is('bridge_slave')) {
+      const flag = words.next();
+      if (flag !== 'hairpin' && flag !== 'isolated') throw new Error(`unknown: bridge_slave ${flag}`);
+      change[flag] = words.next() === 'on';
+    } else throw new Error(`unknown: ip link set ${word}`);
   }
   rtnetlink(ns).linkSet(name, change);
 }

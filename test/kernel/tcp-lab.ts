@@ -20,6 +20,7 @@ import {
   tcpRecv,
   tcpSend,
 } from '../../node-runtime/kernel/transport/tcp/tcp.ts';
+import { tcpNet } from '../../node-runtime/kernel/transport/tcp/tcp-net.ts';
 import { TcpSock } from '../../node-runtime/kernel/transport/tcp/tcp-sock.ts';
 import { ANY, ipv4, mac } from '../../node-runtime/kernel/wire/addr.ts';
 import * as ip from '../../node-runtime/kernel/wire/ipv4.ts';
@@ -77,6 +78,11 @@ export class TcpLab {
       lab.#ports.set(name, port);
     }
     return lab;
+  }
+
+  /** TCP's counters in the emulated host. */
+  get mib(): Readonly<TcpSock['net']['mib']> {
+    return tcpNet(this.us).mib;
   }
 
   get linux(): TapHost {

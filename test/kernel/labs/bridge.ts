@@ -1,7 +1,7 @@
 // The bridge and br_netfilter: what is bridged, what iptables sees of it, and what becomes of DNAT to a host on the same
 // bridge, to the sender itself, and elsewhere.
 import type { Lab } from '../lab.ts';
-import { during, ipOut, ping, udp, watching } from '../probes.ts';
+import { during, icmpBoth, inTurn, ipOut, ping, udp, watching } from '../probes.ts';
 
 /** Three pods on a bridge, a host beyond the node, and one service address for each thing that DNAT can do. */
 const BRIDGE = `
@@ -138,6 +138,50 @@ export const bridge: Lab = {
       name: 'fragments through the node keep the bridge’s port in step',
       run: watching('n', 'out', ipOut, udp('a', '10.8.0.2', 5000, { server: 'x', size: 4028 })),
       fact: 'seen from 10.9.0.1 ttl 63 len 4028, answered | 1500 frag 0+ ttl 63 | 1500 frag 1480+ | 1068 frag 2960',
+    },
+    {
+      name: 'what the bridge has not learned goes to every port, what it has to one',
+      run: inTurn(
+        during(
+          ['a: ip neigh replace 10.9.0.77 lladdr 02:00:00:00:00:77 dev eth0 nud permanent'],
+          ['a: ip neigh del 10.9.0.77 dev eth0'],
+          watching('c', 'eth0', icmpBoth, ping('a', '10.9.0.77', { timeout: 300 })),
+        ),
+        watching('c', 'eth0', icmpBoth, ping('a', '10.9.0.2')),
+      ),
+      fact: 'nothing | < 10.9.0.1 10.9.0.77 8/0 84 | reply ttl 64',
+    },
+    {
+      name: 'broadcasts and multicasts go to every port',
+      run: inTurn(
+        watching('c', 'eth0', icmpBoth, ping('a', '10.9.0.255', { timeout: 300 })),
+        watching('c', 'eth0', icmpBoth, ping('a', '239.1.1.1', { timeout: 300 })),
+      ),
+      fact: 'nothing | < 10.9.0.1 10.9.0.255 8/0 84 | nothing | < 10.9.0.1 239.1.1.1 8/0 84',
+    },
+    {
+      name: 'isolated ports reach the bridge, but not each other',
+      run: during(
+        [
+          'n: ip link set va type bridge_slave isolated on',
+          'n: ip link set vb type bridge_slave isolated on',
+        ],
+        [
+          'n: ip link set va type bridge_slave isolated off',
+          'n: ip link set vb type bridge_slave isolated off',
+        ],
+        inTurn(ping('a', '10.9.0.2', { timeout: 300 }), ping('a', '10.9.0.3'), ping('a', '10.9.0.254')),
+      ),
+      fact: 'nothing | reply ttl 64 | reply ttl 64',
+    },
+    {
+      name: 'a port that is down',
+      run: during(
+        ['n: ip link set vb down'],
+        ['n: ip link set vb up'],
+        watching('c', 'eth0', icmpBoth, ping('a', '10.9.0.2', { timeout: 300 })),
+      ),
+      fact: 'nothing | < 10.9.0.1 10.9.0.2 8/0 84',
     },
   ],
 };
