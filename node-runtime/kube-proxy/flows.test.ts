@@ -289,7 +289,7 @@ describe('choice', () => {
     return Array.from({ length: n }, () => lab.flow(POD, CLUSTER_IP));
   };
   it('is uniform: chi-squared at p > 0.001', () => {
-    const n = 5000;
+    const n = 2000;
     const count = new Map<string, number>();
     for (const c of draw(7, n)) count.set(c, (count.get(c) ?? 0) + 1);
     expect(count.size).toBe(5);

@@ -189,7 +189,7 @@ export class ProxyLab {
     return `${dst}${src === sender ? '' : ' m'}`;
   }
   /** The different results of many new connections, sorted. */
-  flows(from: string, to: string, n = 40): string {
+  flows(from: string, to: string, n = 20): string {
     return [...new Set(Array.from({ length: n }, () => this.flow(from, to)))].sort().join(' | ');
   }
 }
