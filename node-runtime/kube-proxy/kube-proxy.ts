@@ -96,9 +96,7 @@ export class KubeProxy {
   #follow(): void {
     const { api, nodeName } = this.#options;
     const due = (changed: boolean): void => {
-      if (!changed) return;
-      this.#health.queued();
-      this.#runner.run();
+      if (changed) this.#due();
     };
     const service = (ports: readonly ServicePort[], key: string): void =>
       due(this.#changes.service(key, ports));
@@ -145,13 +143,19 @@ export class KubeProxy {
     this.#node = node;
     if (before?.zone === node.zone && before?.podCIDR === node.podCIDR) return;
     this.#full = true;
+    this.#due();
+  }
+
+  /** Something is to be written. Until all has been heard once it waits, and uses up no run that is allowed. */
+  #due(): void {
+    if (!this.#initialized) return;
     this.#health.queued();
     this.#runner.run();
   }
 
   /** Nothing is written before everything has been heard once. */
   get #initialized(): boolean {
-    if (!this.#follows.every((follow) => follow.synced)) return false;
+    if (this.#follows.length < 3 || !this.#follows.every((follow) => follow.synced)) return false;
     return this.#options.spec.detectLocalMode !== 'NodeCIDR' || this.#node?.podCIDR !== undefined;
   }
 
