@@ -3,6 +3,7 @@ import { brctl, bridge } from './commands/bridge.ts';
 import { conntrack } from './commands/conntrack.ts';
 import { curl } from './commands/curl.ts';
 import { ip } from './commands/ip.ts';
+import { ipsetCommand } from './commands/ipset.ts';
 import { iptablesCommand, iptablesRestoreCommand, iptablesSaveCommand } from './commands/iptables.ts';
 import { lsns, tc } from './commands/kernel-views.ts';
 import { nc } from './commands/nc.ts';
@@ -39,6 +40,7 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   'httpd-foreground': apache,
   iperf3,
   ip,
+  ipset: ipsetCommand,
   iptables: iptablesCommand,
   'iptables-restore': iptablesRestoreCommand,
   'iptables-save': iptablesSaveCommand,

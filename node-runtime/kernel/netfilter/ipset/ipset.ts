@@ -18,6 +18,8 @@ export interface SetOptions {
   readonly maxelem?: number;
   /** Seconds that an element lives unless it says otherwise; undefined: sets without timeouts. */
   readonly timeout?: number;
+  /** Buckets as asked for; only shown. */
+  readonly hashsize?: number;
 }
 
 /** A refused command, in ipset's words. */
@@ -56,10 +58,12 @@ class Content {
 
 export class IpSet {
   name: string;
+  readonly hashsize: number | undefined;
   #content: Content;
   readonly #clock: Clock;
 
   constructor(clock: Clock, name: string, type: SetType, options: SetOptions) {
+    this.hashsize = options.hashsize;
     this.#clock = clock;
     this.name = name;
     this.#content = new Content(type, options);
@@ -278,6 +282,17 @@ export class IpSets {
     const set = new IpSet(this.#clock, name, type, options);
     this.sets.set(name, set);
     return set;
+  }
+
+  /** ip_set_rename: not while a rule names it (`inUse`). */
+  rename(from: string, to: string, inUse: boolean): void {
+    const set = this.get(from);
+    if (inUse) throw new IpsetError('Set cannot be renamed: it is in use by another system');
+    if (this.sets.has(to))
+      throw new IpsetError('Set cannot be renamed: a set with the new name already exists');
+    this.sets.delete(from);
+    set.name = to;
+    this.sets.set(to, set);
   }
 
   /** `inUse`: whether a rule names it. */

@@ -41,7 +41,7 @@ export function parseKey(dimension: Dimension, anyProto: boolean, text: string):
   const colon = text.indexOf(':');
   const proto = colon === -1 ? 6 : protocolNumber(text.slice(0, colon));
   const port = Number(text.slice(colon + 1));
-  if (proto === undefined) return `Syntax error: '${text.slice(0, colon)}' is invalid as protocol`;
+  if (proto === undefined) return `Syntax error: cannot parse '${text.slice(0, colon)}' as a protocol`;
   if (!/^\d+$/.test(text.slice(colon + 1)) || port > 65_535)
     return `Syntax error: '${text.slice(colon + 1)}' is invalid as number`;
   return anyProto ? port : (proto << 16) | port;
