@@ -33,6 +33,8 @@ interface Entry {
 }
 
 export class RecentList {
+  /** How many rules name it. */
+  references = 0;
   readonly name: string;
   /** By address, the one seen longest ago first. */
   readonly entries = new Map<number, Entry>();
@@ -139,6 +141,18 @@ export const recent: MatchExtension<RecentMatch> = {
     if (m.rttl) out.push('TTL-Match');
     out.push(`name: ${m.list} side: ${m.side} mask: ${formatIpv4(ip4(m.mask))}`);
     return out.join(' ');
+  },
+  linked(m, ns) {
+    lists(ns).get(m.list)!.references++;
+  },
+  /** recent_mt_destroy: a list goes with its last rule, but not while a commit puts another in that rule's place. */
+  unlinked(m, ns) {
+    const all = lists(ns);
+    const list = all.get(m.list)!;
+    if (--list.references > 0) return;
+    ns.kernel.runQueue.push(() => {
+      if (list.references === 0 && all.get(m.list) === list) all.delete(m.list);
+    });
   },
   compile(m, { ns }): Test {
     const all = lists(ns);

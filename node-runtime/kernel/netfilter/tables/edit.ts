@@ -164,11 +164,13 @@ export class Edit {
     chain.version++;
     if (rule.chain !== undefined) rule.chain.references++;
     if (rule.conntrack) conntrackGet(this.table.ns);
+    for (const m of rule.spec.matches) matchExtension(m.name).linked?.(m, this.table.ns);
   }
   #unlinked(chain: Chain, rule: Rule): void {
     chain.version++;
     if (rule.chain !== undefined) rule.chain.references--;
     if (rule.conntrack) conntrackPut(this.table.ns);
+    for (const m of rule.spec.matches) matchExtension(m.name).unlinked?.(m, this.table.ns);
   }
 
   /** Packets of these hooks can now come to `chain`: its rules must be fit for them. Returns an errno's text if not. */

@@ -65,6 +65,9 @@ interface Extension<S extends { readonly name: string }> {
 
 export interface MatchExtension<S extends { readonly name: string }> extends Extension<S> {
   compile(spec: S, env: RuleEnv): Test;
+  /** A rule with it was put into a chain, or taken out: for what rules share and the last one leaves behind. */
+  linked?(spec: S, ns: Netns): void;
+  unlinked?(spec: S, ns: Netns): void;
   /** checkentry: why the kernel refuses it there (an errno's text), or undefined. */
   check?(spec: S, env: RuleEnv, rule: RuleContext, hooks: readonly HookNum[]): string | undefined;
 }

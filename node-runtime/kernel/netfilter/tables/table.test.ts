@@ -301,6 +301,18 @@ describe('recent: the affinity of kube-proxy', () => {
     go();
     expect(recentLists(l.ns).get('x')!.entries.size).toBe(0);
   });
+  it('a list outlives its rules being written anew, and goes with the last of them', () => {
+    const l = filter('-A FORWARD -m recent --name x --set --rsource -j ACCEPT');
+    l.through(l.packet('udp', POD, WEB));
+    const list = recentLists(l.ns).get('x');
+    l.rules('*filter\n-A FORWARD -m recent --name x --rcheck --rsource -j DROP\nCOMMIT\n');
+    l.kernel.runQueue.run();
+    expect([recentLists(l.ns).get('x'), list!.entries.size]).toEqual([list, 1]);
+    expect(l.through(l.packet('udp', POD, WEB))).toBe('dropped');
+    l.ipt('-F');
+    l.kernel.runQueue.run();
+    expect(recentLists(l.ns).size).toBe(0);
+  });
 });
 
 describe('targets', () => {
