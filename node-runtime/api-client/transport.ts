@@ -200,7 +200,10 @@ const unreachable = (call: Call, error: Error): ApiError =>
 class StreamAgent extends Agent {
   #connect: () => Duplex;
   constructor(connect: () => Duplex) {
-    super({ keepAlive: true, maxFreeSockets: 2 });
+    // No TLS here; left to find a server name, Agent would ask whether the host is an IPv6 address, and the expression for
+    // that costs more to compile (4 ms) than a whole request.
+    const noServerName: object = { servername: '' };
+    super({ keepAlive: true, maxFreeSockets: 2, ...noServerName });
     this.#connect = connect;
   }
   override createConnection(): Duplex {

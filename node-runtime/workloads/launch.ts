@@ -9,7 +9,7 @@ import {
   type Signal,
   type SpawnChange,
 } from './process.ts';
-import { programOf, saysReady } from './programs.ts';
+import { isProgram, programOf, saysReady } from './program-names.ts';
 import type { Shell, ShellTask } from './shell/shell.ts';
 import { isShellCommand } from './shell-commands.ts';
 import { quoteWords, simpleWords } from './words.ts';
@@ -59,8 +59,8 @@ export function isExecutable(place: Place, given: readonly string[]): boolean {
   const [command = ''] = unwrapped(given);
   if (isPath(command) && place.fs.exists(command)) return true;
   const name = baseName(command);
-  if (isPath(command) && !BIN.test(command) && programOf(command) === undefined) return false;
-  return SHELLS.has(name) || programOf(name) !== undefined || isShellCommand(name);
+  if (isPath(command) && !BIN.test(command) && !isProgram(command)) return false;
+  return SHELLS.has(name) || isProgram(name) || isShellCommand(name);
 }
 
 /** Runs it to its end; the exit code: 128 and the signal's number for one that was killed. Rejects with NotFound. */

@@ -1,4 +1,5 @@
 // Every program that Podwire has of its own, by the name it is called by. What is not here (grep, jq, seq …) is the shell's.
+// Loaded with the first of them that runs (program-names.ts): a node without pods needs none.
 import { brctl, bridge } from './commands/bridge.ts';
 import { conntrack } from './commands/conntrack.ts';
 import { curl } from './commands/curl.ts';
@@ -14,6 +15,7 @@ import { sysctl } from './commands/sysctl.ts';
 import { traceroute } from './commands/traceroute.ts';
 import { wget } from './commands/wget.ts';
 import type { Program } from './process.ts';
+import type { ProgramName } from './program-names.ts';
 import { agnhost } from './programs/agnhost.ts';
 import { anyServer } from './programs/any-server.ts';
 import { iperf3 } from './programs/iperf3.ts';
@@ -23,7 +25,7 @@ import { cat, date, echo, env, hostname, pause, sleep } from './programs/simple.
 import { timeout } from './programs/timeout.ts';
 import { apache, httpd, httpEcho, whoami } from './programs/web.ts';
 
-export const PROGRAMS: Readonly<Record<string, Program>> = {
+export const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
   agnhost,
   arp,
   brctl,
@@ -65,17 +67,3 @@ export const PROGRAMS: Readonly<Record<string, Program>> = {
   wget,
   whoami,
 };
-
-/** By name or path: /usr/bin/curl is curl. */
-export const programOf = (command: string): Program | undefined => {
-  const name = command.split('/').at(-1)!;
-  return Object.hasOwn(PROGRAMS, name) ? PROGRAMS[name] : undefined;
-};
-
-/** Programs that say themselves when they are ready: servers, when they listen. Any other runs as soon as it was started. */
-const SAY_SO = new Set(
-  'agnhost http-echo httpd httpd-foreground iperf3 nc ncat netcat nginx podwire-server redis-server whoami'.split(
-    ' ',
-  ),
-);
-export const saysReady = (command: string): boolean => SAY_SO.has(command.split('/').at(-1)!);

@@ -8,6 +8,8 @@ import { broadcastOf, prefix } from '../kernel/wire/addr.ts';
 import { ContainerLog } from '../kubelet/container-log.ts';
 import type { ContainerHandle, ContainerPort, ContainerSpec, Mount } from '../kubelet/runtime.ts';
 import { NodeFs } from '../node-fs.ts';
+// Loaded here, so that no time passes while a program's code is read.
+import './programs.ts';
 import { createContainerRuntime } from './runtime.ts';
 import { directShell } from './shell/direct.ts';
 import type { Shell } from './shell/shell.ts';

@@ -1,6 +1,6 @@
 // The shell in this thread: for nodes that share one, where time may be virtual and no other thread could keep up with it.
 import { Killed, type Signal, waitFor } from '../process.ts';
-import { PROGRAMS } from '../programs.ts';
+import { PROGRAM_NAMES } from '../program-names.ts';
 import { runScript } from './bash.ts';
 import { type HostCalls, hostCalls } from './host.ts';
 import type { Shell } from './shell.ts';
@@ -27,7 +27,7 @@ export function directShell(hold: () => () => void): Shell {
           task,
           env,
           cwd,
-          programs: Object.keys(PROGRAMS),
+          programs: PROGRAM_NAMES,
           hasStdin: stdin !== undefined,
           tty: tty !== undefined,
         };

@@ -3,7 +3,7 @@
 // next script gets a new one.
 import { Worker } from 'node:worker_threads';
 import { Killed, type Signal } from '../process.ts';
-import { PROGRAMS } from '../programs.ts';
+import { PROGRAM_NAMES } from '../program-names.ts';
 import type { ScriptOptions } from './bash.ts';
 import { codeOf, type HostCalls, hostCalls } from './host.ts';
 import type { Shell, ShellRequest } from './shell.ts';
@@ -100,7 +100,7 @@ export function workerShell(entry: string): Shell {
           task,
           env,
           cwd,
-          programs: Object.keys(PROGRAMS),
+          programs: PROGRAM_NAMES,
           hasStdin: stdin !== undefined,
           tty: tty !== undefined,
         };
