@@ -5,6 +5,7 @@ import { buildLab, flow, missing, removeLab, setOffload } from '../linux-lab.ts'
 import type { Bench, Group, Pair, Row } from '../row.ts';
 
 const SECONDS = 1;
+const WARM = 5;
 const ON = 'tcp vxlan vs Linux, offload on';
 const OFF = 'tcp vxlan, every frame within MTU, vs Linux, offload off';
 
@@ -51,7 +52,7 @@ async function run(bench: Bench): Promise<void> {
     setOffload(row === ON);
     if (row === OFF)
       for (const pod of ['pod/client', 'pod/server']) await cluster.impairPod(pod, { delay: 0 });
-    await ours(3);
+    await ours(WARM);
     await flow(1);
     const pairs: Pair[] = [];
     for (let i = 0; i < bench.pairs; i++) {
@@ -62,4 +63,4 @@ async function run(bench: Bench): Promise<void> {
   }
 }
 
-export const linux: Group = { name: 'linux', rows, limit: 60, run, cleanUp: removeLab };
+export const linux: Group = { name: 'linux', rows, limit: 75, run, cleanUp: removeLab };

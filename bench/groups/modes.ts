@@ -77,7 +77,7 @@ async function compare(
   const more = note === undefined ? {} : { note };
   if (bench.wanted(tcp)) {
     const flow = (path: Path, seconds = SECONDS) => tcpFlow(path.cluster, { ...path, seconds });
-    for (const path of [ours, theirs]) await flow(path, 1.5);
+    for (const path of [ours, theirs]) await flow(path, 3);
     const pairs: Pair[] = [];
     for (let i = 0; i < bench.pairs; i++) {
       const a = await flow(ours);
@@ -125,4 +125,4 @@ async function run(bench: Bench): Promise<void> {
   }
 }
 
-export const modes: Group = { name: 'modes', rows, limit: 90, run };
+export const modes: Group = { name: 'modes', rows, limit: 110, run };

@@ -6,6 +6,8 @@ import { clusterFor, pods, tcpFlow } from '../clusters.ts';
 import type { Bench, Group, Pair, Row } from '../row.ts';
 
 const SECONDS = 1;
+/** Seconds until V8 has compiled the path. */
+const WARM = 5;
 const GSO = 'tcp vxlan vs ws batches';
 const MTU = 'tcp vxlan, every frame within MTU, vs ws batches';
 const against = 'two processes, 64 KiB ws messages, server to client';
@@ -54,12 +56,12 @@ async function run(bench: Bench): Promise<void> {
     { name: 'server', node: n2, image: 'iperf3', args: ['-s'] },
   ]);
   const to = await cluster.address('pod/server');
-  const ours = () => tcpFlow(cluster, { from: 'pod/client', to, nodes: [n1, n2], seconds: SECONDS });
+  const ours = (seconds = SECONDS) => tcpFlow(cluster, { from: 'pod/client', to, nodes: [n1, n2], seconds });
   for (const row of [GSO, MTU]) {
     if (!bench.wanted(row)) continue;
     const wire = row === MTU;
     for (const pod of wire ? ['pod/client', 'pod/server'] : []) await cluster.impairPod(pod, { delay: 0 });
-    await ours();
+    await ours(WARM);
     await baseline();
     const pairs: Pair[] = [];
     for (let i = 0; i < bench.pairs; i++) {
