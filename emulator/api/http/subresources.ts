@@ -11,6 +11,7 @@ import { badRequest, methodNotAllowed, noSuchPath, unsupportedMediaType } from '
 import { handleExec } from '../streams/exec.ts';
 import { handleLog } from '../streams/log.ts';
 import type { PodStreams } from '../streams/pod-streams.ts';
+import { handlePortForward } from '../streams/port-forward.ts';
 import type { Status } from '../types/meta.ts';
 import { mediaType, readBody } from './body.ts';
 import { decodeAny, decodeBody } from './decode.ts';
@@ -60,6 +61,8 @@ export class Subresources {
       case 'exec':
       case 'attach':
         return handleExec(registry, this.#options.streams, exchange, target, name);
+      case 'portforward':
+        return handlePortForward(registry, this.#options.streams, exchange, target);
       default:
         throw noSuchPath();
     }

@@ -31,19 +31,28 @@ export function offered(req: IncomingMessage, spoken: readonly string[]): string
   return spoken.find((protocol) => list.includes(protocol));
 }
 
-/** Answers 101 and gives the WebSocket. What is not one is refused: kubectl then tries SPDY, which is refused too. */
-export function upgrade(req: IncomingMessage, protocol: string): Promise<WebSocket> {
+/** The connection of an upgrade request, for whoever answers it with bytes of its own. */
+export function takeOver(req: IncomingMessage): { readonly socket: Duplex; readonly head: Buffer } {
   const pending = waiting.get(req);
-  if (pending === undefined || (req.headers.upgrade ?? '').toLowerCase() !== 'websocket')
-    return Promise.reject(badRequest('Upgrade request required'));
+  if (pending === undefined) throw badRequest('Upgrade request required');
   waiting.delete(req);
   pending.res.detachSocket(pending.socket as Socket);
+  return pending;
+}
+
+/** Answers 101 and gives the WebSocket. What is not one is refused: kubectl then tries SPDY, which exec and attach refuse too. */
+export function upgrade(req: IncomingMessage, protocol: string): Promise<WebSocket> {
+  if (!waiting.has(req) || (req.headers.upgrade ?? '').toLowerCase() !== 'websocket')
+    return Promise.reject(badRequest('Upgrade request required'));
+  const pending = takeOver(req);
   const server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     maxPayload: 4 * 1024 * 1024,
     handleProtocols: () => protocol,
   });
+  // "SPDY/3.1+portforward.k8s.io" is no token (RFC 6455 section 4.1), and ws refuses such a request; Kubernetes does not.
+  req.headers['sec-websocket-protocol'] = 'k8s.io';
   return new Promise((resolve) => {
     server.handleUpgrade(req, pending.socket, pending.head, resolve);
   });
