@@ -12,6 +12,7 @@ import { ping } from './commands/ping.ts';
 import { redisCli } from './commands/redis-cli.ts';
 import { arp, netstat, route, ss } from './commands/ss.ts';
 import { sysctl } from './commands/sysctl.ts';
+import { tar } from './commands/tar.ts';
 import { traceroute } from './commands/traceroute.ts';
 import { wget } from './commands/wget.ts';
 import type { Program } from './process.ts';
@@ -61,6 +62,7 @@ export const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
   sleep,
   ss,
   sysctl,
+  tar,
   tc,
   timeout,
   traceroute,

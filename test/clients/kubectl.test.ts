@@ -1,20 +1,13 @@
-// The real kubectl against the API server on a loopback port, TLS with a client certificate: what it prints and how it exits.
-// The kubelet here does at once what it is told, so that Deployments become available. Expected texts are kubectl's own
-// renderings of upstream's answers (pkg/printers/internalversion/printers.go, apimachinery/pkg/api/errors).
-import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer, type Server } from 'node:net';
+// The real kubectl against a cluster that `podwire up` started, with the kubeconfig that `podwire kubeconfig` prints: what it prints and
+// how it exits. Expected texts are kubectl's own renderings of upstream's answers (pkg/printers/internalversion/printers.go,
+// apimachinery/pkg/api/errors).
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createPki, kubeconfig } from '../../emulator/api/auth/pki.ts';
-import { bootstrap } from '../../emulator/api/bootstrap.ts';
-import { ApiServer } from '../../emulator/api/server.ts';
-import type { Pod } from '../../emulator/api/types/pod.ts';
-import { startControlPlane } from '../../emulator/controllers/control-plane.ts';
-import type { Running } from '../../emulator/controllers/runtime/runtime.ts';
-import { hostClock } from '../../emulator/host-clock.ts';
-import { MemoryStore } from '../../emulator/store/memory-store.ts';
+import { podwire } from '../e2e/podwire.ts';
 
 function missing(): string | undefined {
   try {
@@ -29,101 +22,47 @@ if (why !== undefined && process.env['PODWIRE_CI'] === '1') throw new Error(why)
 if (why !== undefined) console.warn(`skipped: test/clients/kubectl: ${why}`);
 
 let folder: string;
-let server: ApiServer;
-let listener: Server;
-let running: Running;
+const ours = (...args: string[]) =>
+  podwire([...args, '--name', 'kubectl'], { env: { PODWIRE_HOME: folder } });
 
 beforeAll(async () => {
   if (why !== undefined) return;
   folder = mkdtempSync(join(tmpdir(), 'podwire-kubectl-'));
-  const clock = hostClock();
-  const store = new MemoryStore();
-  const pki = createPki({ now: new Date(), addresses: [], clusterDomain: 'cluster.local' });
-  server = new ApiServer({ store, clock, seed: 1, tokens: new Map(), pki });
-  const { registry } = server;
-  await bootstrap(registry, {
-    serviceCIDR: '10.96.0.0/12',
-    controlPlane: { address: '192.168.100.2', port: 6443 },
-  });
-  running = startControlPlane({
-    registry,
-    clock,
-    seed: 1,
-    podCIDR: '10.244.0.0/16',
-    nodeMaskSize: 24,
-    nodeOrder: [],
-    nodeMonitorGrace: 600_000,
-    nodeMonitorPeriod: 5000,
-    caCertificate: pki.ca.certificate,
-  });
-  const nodes = registry.catalogue.find('', 'v1', 'nodes')!;
-  const pods = registry.catalogue.find('', 'v1', 'pods')!;
-  for (const name of ['n1', 'n2']) {
-    await registry.create(nodes, undefined, { metadata: { name }, apiVersion: 'v1', kind: 'Node' });
-    const ready = { conditions: [{ type: 'Ready', status: 'True' }] };
-    const target = { info: nodes, namespace: undefined, name };
-    await registry.update(target, (latest) => ({ ...structuredClone(latest), status: ready }), {
-      subresource: 'status',
-    });
-  }
-  let last = 10;
-  store.watch('pods', store.revision, ({ type, stored }) => {
-    const pod = stored.object as Pod;
-    const { namespace, name, deletionTimestamp } = pod.metadata;
-    const target = { info: pods, namespace, name };
-    if (type === 'DELETED') return;
-    if (deletionTimestamp !== undefined)
-      void registry.delete(target, { gracePeriodSeconds: 0 }).catch(() => {});
-    else if (pod.spec.nodeName !== undefined && pod.status?.phase === 'Pending') {
-      const at = new Date().toISOString();
-      const status = {
-        phase: 'Running',
-        podIP: `10.244.0.${last++}`,
-        conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: at }],
-        containerStatuses: pod.spec.containers.map((c) => ({
-          name: c.name,
-          ready: true,
-          restartCount: 0,
-          image: c.image,
-          imageID: '',
-          state: { running: { startedAt: at } },
-        })),
-      };
-      const change = { subresource: 'status' };
-      void registry
-        .update(target, (latest) => ({ ...structuredClone(latest), status }), change)
-        .catch(() => {});
-    }
-  });
-  listener = createServer((socket) => server.serve(socket));
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
-  const { port } = listener.address() as AddressInfo;
-  writeFileSync(
-    join(folder, 'config'),
-    JSON.stringify(kubeconfig(pki, 'podwire', `https://127.0.0.1:${port}`)),
-  );
-});
+  const up = await ours('up', '--nodes', '2');
+  if (up.code !== 0) throw new Error(up.stderr);
+  writeFileSync(join(folder, 'config'), (await ours('kubeconfig')).stdout);
+  writeFileSync(join(folder, 'file'), 'from the host\n');
+}, 60_000);
 
-afterAll(() => {
+afterAll(async () => {
   if (why !== undefined) return;
-  running.stop();
-  server.close();
-  listener.close();
+  await ours('down', '--delete');
   rmSync(folder, { recursive: true });
-});
+}, 30_000);
 
 interface Ran {
   readonly code: number;
   readonly out: string;
 }
 
+const environment = () => ({
+  ...process.env,
+  HOME: folder,
+  KUBECONFIG: join(folder, 'config'),
+  KUBE_EDITOR: 'sed -i s/before-edit/after-edit/',
+});
+
 function kubectl(command: string, input = ''): Promise<Ran> {
   const args = command.split(' ').map((arg) => arg.replaceAll('␠', ' '));
-  const env = { ...process.env, HOME: folder, KUBECONFIG: join(folder, 'config') };
   return new Promise((resolve) => {
-    const child = execFile('kubectl', args, { env, timeout: 60_000 }, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code ?? 1), out: stdout + stderr });
-    });
+    const child = execFile(
+      'kubectl',
+      args,
+      { env: environment(), cwd: folder, timeout: 60_000 },
+      (error, stdout, stderr) => {
+        resolve({ code: error === null ? 0 : Number(error.code ?? 1), out: stdout + stderr });
+      },
+    );
     child.stdin!.end(input);
   });
 }
@@ -191,8 +130,8 @@ const RUN: readonly (readonly [command: string, code: number, prints: RegExp, in
   ['get deploy web -o wide', 0, /3\/3 .* c +nginx:3 +app=web/],
   ['scale deploy/web --current-replicas=9 --replicas=1', 1, /Expected replicas to be 9, was 3/],
   ['expose deploy/web --port=80', 0, /service\/web exposed/],
-  ['get endpointslices', 0, /web-[a-z0-9]{5} +IPv4 +80 +10\.244\.0\.\d+,10\.244\.0\.\d+,10\.244/],
-  ['describe svc web', 0, /Endpoints: +10\.244\.0\.\d+:80,/],
+  ['get endpointslices', 0, /web-[a-z0-9]{5} +IPv4 +80 +10\.244\.\d\.\d+,10\.244\.\d\.\d+,10\.244/],
+  ['describe svc web', 0, /Endpoints: +10\.244\.\d\.\d+:80,/],
   ['describe deploy web', 0, /ScalingReplicaSet/],
   ['describe node n1', 0, /PodCIDR: +10\.244\.0\.0\/24/],
   ['create configmap cm --from-literal=a=b', 0, /configmap\/cm created/],
@@ -201,11 +140,7 @@ const RUN: readonly (readonly [command: string, code: number, prints: RegExp, in
   ['create deployment d --image=busybox --replicas=0', 0, /deployment\.apps\/d created/],
   ['create service clusterip s --tcp=80', 0, /service\/s created/],
   ['create secret generic sec --from-literal=k=v', 0, /secret\/sec created/],
-  [
-    'create ingress i --rule=a.example/*=web:80',
-    0,
-    /ingress\.networking\.k8s\.io\/i created[\s\S]*Warning: Ingress default\/i is stored but not enforced/,
-  ],
+  ['create ingress i --rule=a.example/*=web:80', 0, /ingress\.networking\.k8s\.io\/i created/],
   ['create job j --image=busybox', 0, /job\.batch\/j created/],
   ['label cm cm x=y', 0, /labeled/],
   ['annotate cm cm q=r', 0, /annotated/],
@@ -232,7 +167,7 @@ const RUN: readonly (readonly [command: string, code: number, prints: RegExp, in
   ],
   ['create -f -', 1, /strict decoding error: unknown field "spec\.containers\[0\]\.imagee"/, TYPO],
   ['create --validate=warn -f -', 0, /Warning: unknown field "spec\.containers\[0\]\.imagee"\n/, TYPO],
-  ['apply -f -', 0, /Warning: NetworkPolicy default\/deny-all is stored but not enforced/, POLICY],
+  ['apply -f -', 0, /networkpolicy\.networking\.k8s\.io\/deny-all created/, POLICY],
   ['get netpol', 0, /deny-all +<none>/],
   [
     'create -f -',
@@ -245,8 +180,108 @@ const RUN: readonly (readonly [command: string, code: number, prints: RegExp, in
       spec: { ports: [{ port: 99_999, targetPort: 80 }] },
     }),
   ],
-  ['run p --image=busybox', 0, /pod\/p created/],
-  ['wait --for=condition=Ready pod/p --timeout=10s', 0, /condition met/],
+  ['run p --image=nginx --port=80 --labels=run=p', 0, /pod\/p created/],
+  ['wait --for=condition=Ready pod/p --timeout=20s', 0, /condition met/],
+  ['wait --for=jsonpath={.status.phase}=Running pod/p --timeout=10s', 0, /condition met/],
+  ['exec p -- hostname', 0, /^p\n$/],
+  ['exec -it p -- hostname', 0, /^p\r?\n/m],
+  ['exec -i p -- cat', 0, /^typed\n$/, 'typed\n'],
+  ['exec p -- sh -c exit␠7', 7, /command terminated with exit code 7/],
+  ['exec p -- frobnicate', 127, /executable file not found in \$PATH/],
+  ['exec p -c nosuch -- hostname', 1, /container nosuch is not valid for pod p/],
+  ['exec p -- curl -s -o /dev/null -w %{http_code} localhost', 0, /^200$/],
+  ['exec p -- ls /var/run/secrets/kubernetes.io/serviceaccount', 0, /^ca\.crt\nnamespace\ntoken\n$/],
+  [
+    'exec p -- sh -c curl␠-s␠--cacert␠$D/ca.crt␠-H␠"Authorization:␠Bearer␠$(cat␠$D/token)"␠https://192.168.100.2:6443/version'.replaceAll(
+      '$D',
+      '/var/run/secrets/kubernetes.io/serviceaccount',
+    ),
+    0,
+    /"gitVersion":"v1\.32\.4"/,
+  ],
+  [
+    'exec p -- curl -sS https://192.168.100.2:6443/version',
+    60,
+    /curl: \(60\) SSL certificate problem: self-signed/,
+  ],
+  ['exec p -- curl -sk https://192.168.100.2:6443/api', 0, /Unauthorized/],
+  ['logs p', 0, /"GET \/ HTTP\/1\.1" 200/],
+  ['logs p --tail=1 --timestamps', 0, /^\d{4}-\d\d-\d\dT[^\n]*\n$/],
+  ['logs -l run=p', 0, /GET \//],
+  ['logs p --previous', 1, /previous terminated container "p" in pod "p" not found/],
+  ['cp file p:/tmp/file', 0, /^$/],
+  ['exec p -- cat /tmp/file', 0, /^from the host\n$/],
+  ['cp p:/tmp/file back', 0, /Removing leading/],
+  ['debug p --image=busybox -c probe -- sleep 100', 0, /^/],
+  [
+    'wait --for=jsonpath={.status.ephemeralContainerStatuses[0].state.running} pod/p --timeout=20s',
+    0,
+    /condition met/,
+  ],
+  ['exec p -c probe -- wget -qO- localhost', 0, /<html/i],
+  ['get pod p -o wide', 0, /p +1\/1 +Running +0 +\S+ +10\.244\.\d\.\d+ +n[12] +<none> +<none>/],
+  ['get pod p --show-labels', 0, /run=p/],
+  ['get pods -o custom-columns=N:.metadata.name,S:.spec.serviceAccountName', 0, /p +default/],
+  ['get pods -o go-template={{range␠.items}}{{.metadata.name}};{{end}}', 0, /p;/],
+  ['get pods --sort-by=.metadata.creationTimestamp', 0, /p +1\/1/],
+  ['get pods -A --chunk-size=1', 0, /default +p +1\/1/],
+  ['get pod p -o yaml', 0, /kube-api-access-[a-z0-9]{5}[\s\S]*qosClass: BestEffort/],
+  ['get --raw /version', 0, /"major": ?"1"/],
+  ['events --for pod/p', 0, /Started/],
+  ['describe ns default', 0, /Status: +Active/],
+  ['describe cm cm', 0, /a:\n----\nb/],
+  ['describe sa default', 0, /Name: +default/],
+  ['describe netpol deny-all', 0, /PodSelector: +<none>/],
+  ['describe ingress i', 0, /a\.example/],
+  ['describe job j', 0, /Completions: +1/],
+  ['wait --for=condition=Complete job/j --timeout=20s', 0, /condition met/],
+  ['get job j', 0, /j +Complete +1\/1/],
+  ['create configmap edited --from-literal=text=before-edit', 0, /created/],
+  ['edit configmap edited', 0, /configmap\/edited edited/],
+  ['get configmap edited -o jsonpath={.data.text}', 0, /^after-edit$/],
+  ['label cm cm x=z', 1, /already has a value \(y\), and --overwrite is false/],
+  ['label cm cm x=z --overwrite', 0, /labeled/],
+  ['label cm cm x-', 0, /unlabeled/],
+  ['annotate cm cm q-', 0, /annotated/],
+  [
+    'replace -f -',
+    0,
+    /configmap\/cm replaced/,
+    JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'cm' }, data: { r: '1' } }),
+  ],
+  [
+    'replace -f -',
+    1,
+    /configmaps "nosuch" not found/,
+    JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'nosuch' } }),
+  ],
+  ['set env deploy/web A=b', 0, /env updated/],
+  ['set resources deploy/web --limits=cpu=100m', 0, /resource requirements updated/],
+  ['rollout pause deploy/web', 0, /paused/],
+  ['rollout resume deploy/web', 0, /resumed/],
+  ['rollout status deploy/web --timeout=60s', 0, /successfully rolled out/],
+  ['rollout history deploy/web --revision=2', 0, /Image:\s+nginx:2/],
+  ['patch deploy web --subresource=scale --type=merge -p {"spec":{"replicas":2}}', 0, /patched/],
+  ['create cronjob cj --image=busybox --schedule=*/5␠*␠*␠*␠*', 0, /cronjob\.batch\/cj created/],
+  ['create role r --verb=get --resource=pods', 0, /role\.rbac\.authorization\.k8s\.io\/r created/],
+  ['create rolebinding rb --role=r --serviceaccount=default:default', 0, /rolebinding.* created/],
+  ['create clusterrole cr --verb=get --resource=nodes', 0, /clusterrole.* created/],
+  ['create pdb pdb --selector=app=web --min-available=1', 0, /poddisruptionbudget.* created/],
+  ['create quota q --hard=pods=100', 0, /resourcequota\/q created/],
+  ['create priorityclass pc --value=10', 0, /priorityclass.* created/],
+  ['create serviceaccount robot', 0, /serviceaccount\/robot created/],
+  ['create service nodeport np --tcp=80:80', 0, /service\/np created/],
+  ['get svc np', 0, /np +NodePort +10\.96\.\d+\.\d+ +<none> +80:3\d{4}\/TCP/],
+  ['auth can-i --list', 0, /\*\.\*/],
+  ['api-resources --namespaced=false -o name', 0, /^nodes$/m],
+  ['cluster-info', 0, /control plane.* is running at .*https:\/\/127\.0\.0\.1:\d+/],
+  ['config current-context', 0, /^podwire-kubectl\n$/],
+  ['top nodes', 1, /Metrics API not available/],
+  ['explain pod.spec.containers', 0, /FIELD: containers <\[\]Container>/],
+  ['--token=wrong get pods', 1, /You must be logged in to the server \(Unauthorized\)/],
+  ['delete cm cm edited', 0, /configmap "cm" deleted[\s\S]*configmap "edited" deleted/],
+  ['delete cm cm', 1, /configmaps "cm" not found/],
+  ['delete cm cm --ignore-not-found', 0, /^$/],
   ['describe pod p', 0, /Successfully assigned default\/p to n[12]/],
   ['get events --field-selector reason=Scheduled', 0, /Scheduled +pod\/p/],
   ['auth can-i create pods', 0, /yes/],
@@ -269,8 +304,70 @@ const RUN: readonly (readonly [command: string, code: number, prints: RegExp, in
   ['delete ns shop --timeout=20s', 0, /namespace "shop" deleted/],
 ];
 
+/** A command that goes on: each step's text is waited for, and then what belongs to it is done; the last ends the command. */
+function follow(
+  args: readonly string[],
+  steps: readonly (readonly [wanted: RegExp, act?: (match: RegExpExecArray) => unknown])[],
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('kubectl', args, {
+      env: environment(),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    });
+    // A dispatching kubectl runs another: the whole group is interrupted.
+    const end = (): void => {
+      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid!, 'SIGINT');
+    };
+    const left = [...steps];
+    let out = '';
+    let acting = false;
+    const look = (): void => {
+      if (acting) return;
+      const [wanted, act] = left[0] ?? [];
+      const match = wanted?.exec(out);
+      if (match === undefined || match === null) return;
+      left.shift();
+      acting = true;
+      Promise.resolve(act?.(match)).then(
+        () => {
+          acting = false;
+          if (left.length === 0) end();
+          else look();
+        },
+        (error: Error) => {
+          end();
+          reject(error);
+        },
+      );
+    };
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        out += text;
+        look();
+      });
+    child.on('close', () =>
+      left.length === 0 ? resolve(out) : reject(new Error(`${args.join(' ')} ended with: ${out}`)),
+    );
+  });
+}
+
+const get = (port: number): Promise<{ status: number; body: string }> =>
+  new Promise((resolve, reject) => {
+    request({ host: '127.0.0.1', port, agent: false }, (res) => {
+      let body = '';
+      res.setEncoding('utf8').on('data', (text: string) => {
+        body += text;
+      });
+      res.on('end', () => resolve({ status: res.statusCode ?? 0, body }));
+    })
+      .on('error', reject)
+      .end();
+  });
+
 describe.skipIf(why !== undefined)('kubectl', () => {
   it('runs its commands as against any API server', async () => {
+    expect(RUN.length).toBeGreaterThanOrEqual(120);
     const wrong: string[] = [];
     for (const [command, code, prints, input] of RUN) {
       const ran = await kubectl(command, input);
@@ -280,5 +377,35 @@ describe.skipIf(why !== undefined)('kubectl', () => {
         );
     }
     expect(wrong).toEqual([]);
-  });
+    expect(readFileSync(join(folder, 'back'), 'utf8')).toBe('from the host\n');
+  }, 300_000);
+
+  it('follows: get -w, logs -f, port-forward with real requests through it', async () => {
+    await kubectl('run web --image=nginx --port=80 --labels=run=web');
+    await kubectl('expose pod web --port=8000 --target-port=80 --name=fw');
+    await kubectl('wait --for=condition=Ready pod/web --timeout=20s');
+    await follow(['get', 'cm', '-w'], [[/kube-root-ca/, () => kubectl('create cm watched')], [/watched +0/]]);
+    await kubectl('exec web -- curl -s localhost/one');
+    await follow(
+      ['logs', '-f', 'web'],
+      [[/GET \/one/, () => kubectl('exec web -- curl -s localhost/two')], [/GET \/two/]],
+    );
+    for (const [target, ports] of [
+      ['pod/web', ':80'],
+      ['svc/fw', ':8000'],
+    ] as const)
+      await follow(
+        ['port-forward', target, ports],
+        [
+          [
+            /Forwarding from 127\.0\.0\.1:(\d+) -> 80/,
+            async ([, port]) => {
+              const answers = await Promise.all([1, 2, 3].map(() => get(Number(port))));
+              expect(answers.map((a) => a.status)).toEqual([200, 200, 200]);
+              expect(answers[0]!.body).toMatch(/<html/i);
+            },
+          ],
+        ],
+      );
+  }, 120_000);
 });
