@@ -12,7 +12,7 @@ import {
 } from '../../node-runtime/kernel/transport/tcp/tcp.ts';
 import type { TcpSock } from '../../node-runtime/kernel/transport/tcp/tcp-sock.ts';
 import { ANY } from '../../node-runtime/kernel/wire/addr.ts';
-import { ACK, FIN, RST, SYN } from '../../node-runtime/kernel/wire/tcp.ts';
+import { ACK, CWR, ECE, FIN, RST, SYN } from '../../node-runtime/kernel/wire/tcp.ts';
 import { execute } from './ip-command.ts';
 import { missing, type TapHost } from './tap.ts';
 import { accept, BAD, recvBytes, sendBytes, TcpLab, until } from './tcp-lab.ts';
@@ -290,6 +290,8 @@ describe.skipIf(why !== undefined)('with Linux as the peer', () => {
     await lab.segment(ours.sport, (s) => !s.out && s.ack === ours.sndNxt >>> 0);
     await asked;
     expect(ours.net.mib.timeWaited).toBeGreaterThan(0);
+    // Our last ACK is on its way for 30 ms; an answer that leaves behind it comes behind it.
+    await linux.ask('ping', { dst: US });
     const { rows } = await linux.ask('states');
     expect(rows.find(([local]) => local === ours.dport)?.[2]).toBe(6);
   });
@@ -342,6 +344,52 @@ describe.skipIf(why !== undefined)('with Linux as the peer', () => {
     tcpClose(listener);
     expect(ehash.size).toBe(before);
     await linux.ask('close', { fd });
+  });
+
+  it('ECN, asked for by either: marks are echoed and slow the sender, nothing is lost', async () => {
+    const { ipv4 } = lab.us.sysctl;
+    ipv4.tcp_ecn = 1;
+    linux.sysctl('net.ipv4.tcp_ecn=1');
+    try {
+      lab.impair({ delay: 1, limit: 100_000, ecn: true, loss: { model: 'random', share: 0.02 } });
+      // Marked on its way, either the SYN-ACK's ECE or the data's ECT may be looked for.
+      const echoed = lab.segment(++port, (s) => !s.out && (s.flags & (SYN | ECE)) === ECE);
+      const slowed = lab.segment(port, (s) => s.out && s.len > 0 && (s.flags & CWR) !== 0);
+      const listening = await linux.ask('listen', { port: port + 1000 });
+      const accepted = linux.ask('accept', { fd: listening.fd });
+      const ours = await lab.connect(LINUX, port + 1000, (tp) => void tcpBind(tp, ANY, port));
+      expect(ours.ecnOk).toBe(true);
+      const { fd } = await accepted;
+      const [sent, got] = await Promise.all([
+        sendBytes(ours, MIB),
+        linux.ask('recv', { fd, bytes: MIB }),
+        echoed,
+        slowed,
+      ]);
+      expect(got.sha).toBe(sent.sha);
+      tcpAbort(ours);
+      for (const one of [fd, listening.fd]) await linux.ask('close', { fd: one });
+
+      const back = await fromLinux();
+      expect(back.ours.ecnOk).toBe(true);
+      const before = (await linux.ask('netstat')).counters;
+      const heard = lab.segment(back.ours.sport, (s) => s.out && (s.flags & (SYN | ECE)) === ECE);
+      const answered = lab.segment(back.ours.sport, (s) => !s.out && (s.flags & CWR) !== 0);
+      const [theirs, mine] = await Promise.all([
+        linux.ask('send', { fd: back.theirs, bytes: MIB }),
+        recvBytes(back.ours, MIB),
+        heard,
+        answered,
+      ]);
+      expect(mine.sha).toBe(theirs.sha);
+      const after = (await linux.ask('netstat')).counters;
+      expect(after['TCPTimeouts']! - before['TCPTimeouts']!).toBe(0);
+      tcpAbort(back.ours);
+      await linux.ask('close', { fd: back.theirs });
+    } finally {
+      ipv4.tcp_ecn = 2;
+      linux.sysctl('net.ipv4.tcp_ecn=2');
+    }
   });
 
   it('slow reader, small writes, Nagle and delayed ACKs: a conversation in turns', async () => {

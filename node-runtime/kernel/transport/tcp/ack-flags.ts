@@ -12,6 +12,8 @@ export const FLAG_RETRANS_DATA_ACKED = 0x08;
 export const FLAG_SYN_ACKED = 0x10;
 /** Something was newly SACKed. */
 export const FLAG_DATA_SACKED = 0x20;
+/** The peer echoes a mark: congestion without a loss. */
+export const FLAG_ECE = 0x40;
 /** A retransmission was lost. */
 export const FLAG_LOST_RETRANS = 0x80;
 /** snd_una moved. */

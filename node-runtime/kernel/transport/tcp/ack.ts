@@ -6,6 +6,7 @@ import {
   FLAG_DATA_ACKED,
   FLAG_DATA_SACKED,
   FLAG_DSACKING_ACK,
+  FLAG_ECE,
   FLAG_FORWARD_PROGRESS,
   FLAG_NOT_DUP,
   FLAG_ORIG_SACK_ACKED,
@@ -17,6 +18,7 @@ import {
   FLAG_WIN_UPDATE,
 } from './ack-flags.ts';
 import { sendChallengeAck } from './challenge.ts';
+import { echoes } from './ecn.ts';
 import { cwndReduction, retransmitQueue } from './loss.ts';
 import { currentMss, pcountOf, syncMss } from './mss.ts';
 import { pushPending } from './output.ts';
@@ -100,6 +102,7 @@ export function tcpAck(tp: TcpSock, seg: Segment, updateTs = true): AckVerdict {
   flag |= updateWindow(tp, seg);
   if ((flag & FLAG_SND_UNA_ADVANCED) !== 0) advanceUna(tp, ack);
   if (seg.end !== seg.seq) flag |= FLAG_DATA;
+  if (echoes(tp, seg)) flag |= FLAG_ECE;
   state.flag = flag;
   if (seg.sacks > 0 && tp.sackOk && tp.packetsOut > 0) tagSacked(tp, seg, priorUna, state, now);
   tp.softErr = undefined;
@@ -129,7 +132,7 @@ export function tcpAck(tp: TcpSock, seg: Segment, updateTs = true): AckVerdict {
 
 /** tcp_ack_is_dubious. */
 const dubious = (tp: TcpSock, flag: number): boolean =>
-  (flag & FLAG_NOT_DUP) === 0 || (flag & FLAG_DATA_SACKED) !== 0 || tp.ca !== CA_OPEN;
+  (flag & FLAG_NOT_DUP) === 0 || (flag & (FLAG_DATA_SACKED | FLAG_ECE)) !== 0 || tp.ca !== CA_OPEN;
 
 /** tcp_cong_control and tcp_xmit_recovery. */
 function continueRecovery(

@@ -93,6 +93,7 @@ function createChild(req: RequestSock, now: number): TcpSock {
   tp.copiedSeq = tp.rcvNxt;
   tp.tsOk = req.tsOk;
   tp.sackOk = req.sackOk;
+  tp.ecnOk = req.ecnOk;
   tp.wscaleOk = req.wscaleOk;
   tp.sndWscale = req.sndWscale;
   tp.rcvWscale = req.rcvWscale;

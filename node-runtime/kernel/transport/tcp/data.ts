@@ -3,6 +3,7 @@
 import type { DropReason } from '../../trace/drop-reason.ts';
 import { WAKE_READ } from '../sock.ts';
 import { receivedFin } from './close.ts';
+import { MARK_QUICKACKS, received } from './ecn.ts';
 import { sendAck } from './output.ts';
 import type { Segment } from './segment.ts';
 import { after, before, seqAdd, seqDiff } from './sequence.ts';
@@ -64,6 +65,7 @@ function dataReceived(tp: TcpSock, seg: Segment, now: number): void {
     else if (gap > tp.rto) quickAck(tp);
   }
   tp.lrcvtime = now;
+  if (tp.ecnOk && received(tp, seg)) enterQuickAck(tp, MARK_QUICKACKS);
   growWindow(tp, seg.dataLen);
 }
 
@@ -140,6 +142,7 @@ function fin(tp: TcpSock): void {
 /** tcp_data_queue_ofo. */
 function queueOutOfOrder(tp: TcpSock, seg: Segment): DropReason | undefined {
   tp.ackPending = true;
+  if (tp.ecnOk && received(tp, seg)) enterQuickAck(tp, MARK_QUICKACKS);
   if (seg.fin) tp.peerFin = seqAdd(seg.seq, seg.dataLen);
   if (seg.dataLen === 0) return undefined;
   if (!makeRoom(tp, seg.dataLen)) return 'SOCKET_RCVBUFF';

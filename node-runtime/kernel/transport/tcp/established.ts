@@ -6,6 +6,7 @@ import { tcpAck } from './ack.ts';
 import { mayAnswerOow, sendChallengeAck } from './challenge.ts';
 import { enterTimeWait, finTimeout, tcpDone, tcpFail } from './close.ts';
 import { ackSendCheck, dataQueue, enterQuickAck, sendDelayedAck, setDsack } from './data.ts';
+import { agreed } from './ecn.ts';
 import { syncMss } from './mss.ts';
 import { pushPending, sendAck, transmitSyn } from './output.ts';
 import type { Segment } from './segment.ts';
@@ -154,6 +155,7 @@ export function receiveSynSent(tp: TcpSock, seg: Segment): Outcome {
       return 'TCP_RESET';
     }
     if (!seg.syn) return 'TCP_INVALID_SEQUENCE';
+    agreed(tp, seg);
     return connected(tp, seg);
   }
   if (seg.rst) return 'TCP_INVALID_ACK';

@@ -88,6 +88,7 @@ export function initCwndReduction(tp: TcpSock): void {
   tp.prrDelivered = 0;
   tp.prrOut = 0;
   tp.ssthresh = tp.cc.newSsthresh(tp);
+  tp.ecnQueueCwr = tp.ecnOk;
 }
 
 /** tcp_cwnd_reduction: proportional rate reduction, with the reduction bound when less is in flight than wanted. */
@@ -164,6 +165,7 @@ export function enterLoss(tp: TcpSock): void {
   tp.cwndCnt = 0;
   tp.cwndStamp = now;
   tp.ca = CA_LOSS;
+  tp.ecnQueueCwr = tp.ecnOk;
   tp.highSeq = tp.sndNxt;
   tp.tlpOn = false;
   tp.frto = tp.ns.sysctl.ipv4.tcp_frto !== 0 && (fresh || tp.retransmits > 0);

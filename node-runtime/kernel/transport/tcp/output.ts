@@ -6,6 +6,7 @@ import { PROTO_TCP } from '../../wire/ipv4.ts';
 import { ACK, FIN, PSH, RST } from '../../wire/tcp.ts';
 import { localOut, pushIpHeader } from '../ip-xmit.ts';
 import { IP_PMTUDISC_DONT } from '../sock.ts';
+import { dataFlags, dataTos, synFlags } from './ecn.ts';
 import { currentMss, gsoSegs, pcountOf, sackBlocks, TS_OPTION } from './mss.ts';
 import { rearmRto, scheduleLossProbe, startProbeTimer } from './rearm.ts';
 import { after, before, seqAdd, seqDiff } from './sequence.ts';
@@ -18,14 +19,14 @@ import { initialSpace, initialWindow, initialWscale, selectWindow } from './wind
 const QUANTUM = 262_144;
 
 /** The rest of a TCP header, the pseudo-header's sum in its checksum field, and the IP header; then out. */
-function finish(tp: TcpSock, skb: Skb, packets: number): void {
+function finish(tp: TcpSock, skb: Skb, packets: number, tos: number): void {
   const at = skb.data;
   put16(skb.bytes, at + 16, pseudoHeader(tp.saddr, tp.daddr, PROTO_TCP, skb.len));
   skb.ipSummed = CHECKSUM_PARTIAL;
   tp.segsOut++;
   tp.net.mib.outSegs++;
   const df = tp.pmtudisc !== IP_PMTUDISC_DONT;
-  pushIpHeader(skb, PROTO_TCP, tp.saddr, tp.daddr, tp.sendTtl, tp.tos, df, tp.takeIpId(packets));
+  pushIpHeader(skb, PROTO_TCP, tp.saddr, tp.daddr, tp.sendTtl, tos, df, tp.takeIpId(packets));
   localOut(tp, skb, 0);
 }
 
@@ -47,7 +48,8 @@ export function transmit(tp: TcpSock, seq: number, len: number, flags: number, m
   const skb = tp.kernel.pool.alloc(hlen + len);
   const at = skb.put(hlen + len);
   const b = skb.bytes;
-  putBase(tp, skb, at, seq, flags, hlen);
+  const wire = tp.ecnOk ? dataFlags(tp, seq, len, flags) : flags;
+  putBase(tp, skb, at, seq, wire, hlen);
   put16(b, at + 14, selectWindow(tp));
   let o = at + 20;
   const now = tp.now();
@@ -65,7 +67,7 @@ export function transmit(tp: TcpSock, seq: number, len: number, flags: number, m
     dataSent(tp, now);
   }
   if ((flags & ACK) !== 0) ackSent(tp);
-  finish(tp, skb, len > mss ? Math.ceil(len / mss) : 1);
+  finish(tp, skb, len > mss ? Math.ceil(len / mss) : 1, tp.ecnOk ? dataTos(tp, seq, len) : tp.tos);
 }
 
 function putSacks(tp: TcpSock, b: Uint8Array, at: number, blocks: number): void {
@@ -118,7 +120,7 @@ export function transmitSyn(tp: TcpSock, flags: number): void {
     tp.rcvWnd = initialWindow(tp.windowClamp, tp.advmss);
     tp.rcvSsthresh = tp.rcvWnd;
   }
-  putBase(tp, skb, at, tp.iss, flags, hlen);
+  putBase(tp, skb, at, tp.iss, synFlags(tp, flags), hlen);
   put16(b, at + 14, Math.min(tp.rcvWnd, 65_535));
   const tsval = tsClock(tp.now()) + tp.tsOffset;
   putSynOptions(
@@ -131,7 +133,7 @@ export function transmitSyn(tp: TcpSock, flags: number): void {
     tsval,
     answering ? tp.tsRecent : 0,
   );
-  finish(tp, skb, 1);
+  finish(tp, skb, 1, tp.tos);
 }
 
 /** MSS; SACK-permitted in the two bytes before the timestamps; NOP and window scale (-1: none). */

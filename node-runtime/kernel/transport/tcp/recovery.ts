@@ -3,6 +3,7 @@
 import {
   FLAG_DATA_SACKED,
   FLAG_DSACK_TLP,
+  FLAG_ECE,
   FLAG_LOST_RETRANS,
   FLAG_NOT_DUP,
   FLAG_ORIG_SACK_ACKED,
@@ -30,6 +31,8 @@ export const REXMIT_NEW = 2;
 export function fastRetransAlert(tp: TcpSock, duplicates: number, state: SackState, now: number): number {
   const advanced = (state.flag & FLAG_SND_UNA_ADVANCED) !== 0;
   if (tp.packetsOut === 0 && tp.sackedOut > 0) tp.sackedOut = 0;
+  // What the network asked for is not taken back.
+  if ((state.flag & FLAG_ECE) !== 0) tp.priorSsthresh = 0;
   if ((state.flag & FLAG_SACK_RENEGING) !== 0 && advanced) {
     // Give a peer that only seems to have dropped what it SACKed a moment, then start over.
     enterLoss(tp);
@@ -53,7 +56,7 @@ export function fastRetransAlert(tp: TcpSock, duplicates: number, state: SackSta
         if (!tp.sackOk) addRenoSack(tp, duplicates);
       } else if (tryUndoPartial(tp)) return REXMIT_NONE;
       if (tryUndoDsack(tp)) {
-        tryToOpen(tp);
+        tryToOpen(tp, state.flag);
         return REXMIT_NONE;
       }
       identifyLoss(tp, state, advanced, now);
@@ -75,7 +78,7 @@ export function fastRetransAlert(tp: TcpSock, duplicates: number, state: SackSta
   if (tp.ca <= CA_DISORDER) tryUndoDsack(tp);
   identifyLoss(tp, state, advanced, now);
   if (tp.lostOut === 0) {
-    tryToOpen(tp);
+    tryToOpen(tp, state.flag);
     return REXMIT_NONE;
   }
   enterRecovery(tp);
@@ -83,15 +86,25 @@ export function fastRetransAlert(tp: TcpSock, duplicates: number, state: SackSta
 }
 
 /** tcp_try_to_open and tcp_try_keep_open. */
-function tryToOpen(tp: TcpSock): void {
+function tryToOpen(tp: TcpSock, flag: number): void {
   const { head } = tp.rtx;
   const retransmitted = tp.retransOut > 0 || (head !== undefined && (head.sacked & EVER_RETRANS) !== 0);
   if (!retransmitted) tp.retransStamp = 0;
+  if ((flag & FLAG_ECE) !== 0) enterCwr(tp);
   if (tp.ca === CA_CWR) return;
   const next = tp.sackedOut + tp.lostOut > 0 || retransmitted ? CA_DISORDER : CA_OPEN;
   if (tp.ca === next) return;
   tp.ca = next;
   tp.highSeq = tp.sndNxt;
+}
+
+/** tcp_enter_cwr. */
+function enterCwr(tp: TcpSock): void {
+  tp.priorSsthresh = 0;
+  if (tp.ca >= CA_CWR) return;
+  tp.hasUndoMarker = false;
+  initCwndReduction(tp);
+  tp.ca = CA_CWR;
 }
 
 /** tcp_add_reno_sack. */

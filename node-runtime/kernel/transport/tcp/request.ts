@@ -1,9 +1,10 @@
 // Half-open connections: struct tcp_request_sock and tcp_conn_request (net/ipv4/tcp_input.c), inet_connection_sock.c.
 // A SYN makes a small record, bounded by the listener's backlog; beyond it, SYN cookies keep no record at all.
 import type { Ipv4 } from '../../wire/addr.ts';
-import { ACK, SYN } from '../../wire/tcp.ts';
+import { ACK, ECE, SYN } from '../../wire/tcp.ts';
 import { LazyTimer } from '../lazy-timer.ts';
 import { makeCookie } from './cookies.ts';
+import { asksForEcn } from './ecn.ts';
 import { type EhashEntry, KIND_REQUEST } from './hash.ts';
 import { putSynOptions } from './output.ts';
 import { bareSegment, sendBare } from './reply.ts';
@@ -32,6 +33,7 @@ export class RequestSock implements EhashEntry {
   readonly advmss: number;
   tsOk: boolean;
   sackOk: boolean;
+  readonly ecnOk: boolean;
   wscaleOk: boolean;
   sndWscale: number;
   rcvWscale = 0;
@@ -62,6 +64,7 @@ export class RequestSock implements EhashEntry {
     this.tsOk = seg.sawTs && ipv4.tcp_timestamps !== 0;
     this.tsRecent = seg.sawTs ? seg.tsval : 0;
     this.sackOk = seg.sackOk && ipv4.tcp_sack !== 0;
+    this.ecnOk = asksForEcn(seg, ipv4.tcp_ecn);
     this.wscaleOk = seg.sawWscale && ipv4.tcp_window_scaling !== 0;
     this.sndWscale = this.wscaleOk ? seg.wscale : 0;
     this.tsOffset = tsOffset(listener.ns, this.saddr, this.daddr);
@@ -138,7 +141,9 @@ export function sendSynAck(req: RequestSock, cookie: boolean): void {
   const now = ns.kernel.clock.now();
   const hlen = 24 + (req.tsOk ? 12 : req.sackOk ? 4 : 0) + (req.wscaleOk ? 4 : 0);
   const ack = seqAdd(req.irs, 1);
-  const skb = bareSegment(ns, req, req.iss, ack, SYN | ACK, Math.min(req.rcvWnd, 65_535), hlen);
+  // A cookie can't hold that it was agreed.
+  const flags = SYN | ACK | (req.ecnOk && !cookie ? ECE : 0);
+  const skb = bareSegment(ns, req, req.iss, ack, flags, Math.min(req.rcvWnd, 65_535), hlen);
   let tsval = (tsClock(now) + req.tsOffset) | 0;
   if (cookie) {
     const options = (req.wscaleOk ? req.sndWscale : 15) | (req.sackOk ? 16 : 0);

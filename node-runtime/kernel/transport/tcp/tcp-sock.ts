@@ -133,6 +133,13 @@ export class TcpSock extends Sock implements EhashEntry {
   pmtu = 1500;
   mss = 536;
 
+  // ECN: TCP_ECN_OK, QUEUE_CWR, DEMAND_CWR, SEEN
+  ecnAsked = false;
+  ecnOk = false;
+  ecnQueueCwr = false;
+  ecnEcho = false;
+  ecnSeen = false;
+
   // RTT and timer
   srtt = 0;
   mdev = 0;

@@ -34,7 +34,10 @@ function undoReduction(tp: TcpSock, unmarkLoss: boolean): void {
   }
   if (tp.priorSsthresh !== 0) {
     tp.cwnd = Math.max(tp.cwnd, tp.priorCwnd);
-    if (tp.priorSsthresh > tp.ssthresh) tp.ssthresh = tp.priorSsthresh;
+    if (tp.priorSsthresh > tp.ssthresh) {
+      tp.ssthresh = tp.priorSsthresh;
+      tp.ecnQueueCwr = false;
+    }
   }
   tp.cwndStamp = tp.now();
   tp.hasUndoMarker = false;
