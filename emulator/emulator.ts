@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrap } from './api/bootstrap.ts';
+import { bootstrapDns } from './api/bootstrap-dns.ts';
 import type { Clock } from './api/clock.ts';
 import { duplexPair } from './api/duplex-pair.ts';
 import { UNENFORCED, type Unenforced } from './api/resources/unenforced.ts';
@@ -94,6 +95,8 @@ export async function startEmulator(
     stops.push(() => api.close());
     const { registry } = api;
     await bootstrap(registry, { serviceCIDR: spec.serviceCIDR, controlPlane });
+    if (spec.dns.enabled && spec.runtime === 'kubernetes')
+      await bootstrapDns(registry, { ...spec.dns, serviceCIDR: spec.serviceCIDR });
     const run = folder === undefined ? undefined : new RunDirectory(join(folder, 'run'));
     if (run !== undefined && (await run.states()).length === 0) await nodesOff({ registry });
     const controllers = startControlPlane({

@@ -71,8 +71,8 @@ export interface Shared {
 
 /** Given by whoever runs the server. */
 export interface Extras {
-  /** In-cluster credentials: read from the pod's files where this is undefined. */
-  readonly serviceAccountDir?: string;
+  /** The API server as this pod reaches it; undefined: by the environment and files that every pod has. */
+  readonly api?: { readonly endpoint: string; token(): string | undefined; readonly ca?: string } | undefined;
 }
 
 export interface Controller {

@@ -14,8 +14,10 @@ export interface BootstrapOptions {
 
 const NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
 
-export async function bootstrap(registry: Registry, options: BootstrapOptions): Promise<void> {
-  const ensure: Ensure = async (group, version, resource, namespace, object) => {
+/** Creates an object unless it is there. */
+export const ensurer =
+  (registry: Registry): Ensure =>
+  async (group, version, resource, namespace, object) => {
     const info = registry.catalogue.find(group, version, resource)!;
     try {
       await registry.create(
@@ -28,6 +30,9 @@ export async function bootstrap(registry: Registry, options: BootstrapOptions): 
       if (!(error instanceof StatusError) || error.status.reason !== 'AlreadyExists') throw error;
     }
   };
+
+export async function bootstrap(registry: Registry, options: BootstrapOptions): Promise<void> {
+  const ensure = ensurer(registry);
   for (const name of NAMESPACES) await ensure('', 'v1', 'namespaces', undefined, { metadata: { name } });
   await kubernetesService(ensure, options);
   for (const [name, value, description] of PRIORITY_CLASSES)
@@ -52,7 +57,7 @@ const PRIORITY_CLASSES = [
   ],
 ] as const;
 
-type Ensure = (
+export type Ensure = (
   group: string,
   version: string,
   resource: string,

@@ -382,9 +382,11 @@ function readPool(at: Reader): string {
 }
 
 function readDns(at: Reader): ClusterSpec['dns'] {
-  if (at.absent) return { domain: 'cluster.local', upstream: 'emulated' };
-  const f = at.fields(['domain', 'upstream']);
+  if (at.absent) return { enabled: false, domain: 'cluster.local', replicas: 2, upstream: 'emulated' };
+  const f = at.fields(['domain', 'replicas', 'upstream']);
   return {
+    enabled: true,
+    replicas: f.replicas.or(2, (r) => r.integer(0, 20)),
     domain: f.domain.or('cluster.local', (r) => r.text()),
     upstream: f.upstream.or('emulated', (r) => r.choice(['emulated', 'host'])),
   };

@@ -17,7 +17,7 @@ export interface ClusterSpec {
   readonly proxy: ProxySpec;
   /** Where Services of type LoadBalancer get their addresses: a range the router knows the way to. */
   readonly loadBalancer: { readonly pool: string };
-  readonly dns: { readonly domain: string; readonly upstream: 'emulated' | 'host' };
+  readonly dns: DnsSpec;
   /** Hosts outside the cluster, behind the router. */
   readonly external: readonly ExternalSpec[];
   readonly seed: number;
@@ -26,6 +26,16 @@ export interface ClusterSpec {
   /** Time stands still but for what the emulation itself waits for; inline only. */
   readonly virtualTime: boolean;
   readonly allowUnenforced: boolean;
+}
+
+export interface DnsSpec {
+  /** Whether the cluster has CoreDNS behind kube-dns: it does when its file has a `dns` field. */
+  readonly enabled: boolean;
+  readonly domain: string;
+  /** Pods of the coredns Deployment. */
+  readonly replicas: number;
+  /** What answers for names outside of the cluster that `external` does not list. */
+  readonly upstream: 'emulated' | 'host';
 }
 
 export interface NodeSpec {

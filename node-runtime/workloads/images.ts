@@ -32,6 +32,7 @@ const IMAGES: Readonly<Record<string, Image>> = {
   alpine: shellImage('/bin/sh', 'alpine'),
   bash: shellImage('bash', 'alpine'),
   busybox: shellImage('sh', 'busybox'),
+  coredns: image('/coredns', ''),
   curl: image('curl', '', { env: { HOME: '/home/curl_user' } }),
   debian: shellImage('bash', 'debian'),
   'http-echo': image('/http-echo', ''),

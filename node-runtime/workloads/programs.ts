@@ -15,6 +15,7 @@ import { sysctl } from './commands/sysctl.ts';
 import { tar } from './commands/tar.ts';
 import { traceroute } from './commands/traceroute.ts';
 import { wget } from './commands/wget.ts';
+import { coredns } from './dns/coredns.ts';
 import type { Program } from './process.ts';
 import type { ProgramName } from './program-names.ts';
 import { agnhost } from './programs/agnhost.ts';
@@ -33,6 +34,7 @@ export const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
   bridge,
   cat,
   conntrack,
+  coredns,
   curl,
   date,
   echo,

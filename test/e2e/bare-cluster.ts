@@ -61,7 +61,7 @@ export function bareCluster(nodes: readonly NodeSpec[], more: Partial<ClusterSpe
     },
     proxy: { ...proxyDefaults('10.244.0.0/16'), mode: 'none' },
     loadBalancer: { pool: '198.51.100.0/24' },
-    dns: { domain: 'cluster.local', upstream: 'emulated' },
+    dns: { enabled: false, domain: 'cluster.local', replicas: 0, upstream: 'emulated' },
     external: [],
     seed: 1,
     timing: {

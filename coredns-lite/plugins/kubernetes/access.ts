@@ -3,7 +3,7 @@
 import type { Host } from '../../host.ts';
 import type { ApiServerOptions } from './api-server.ts';
 
-type Access = Pick<ApiServerOptions, 'endpoint' | 'token' | 'tls'>;
+export type Access = Pick<ApiServerOptions, 'endpoint' | 'token' | 'tls'>;
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 

@@ -11,7 +11,7 @@ import {
 } from '../../corefile/dispenser.ts';
 import type { Token } from '../../corefile/lexer.ts';
 import { type Controller, type Fall, fallOf, onlyLine, origins } from '../../server/config.ts';
-import { fromKubeconfig, inCluster, withTls } from './access.ts';
+import { type Access, fromKubeconfig, inCluster, withTls } from './access.ts';
 import { ApiServer } from './api-server.ts';
 import { Catalogue, type Source } from './catalogue.ts';
 import { isReverse, Kubernetes, type KubernetesOptions } from './handler.ts';
@@ -221,6 +221,14 @@ function readProperty(line: Line, draft: Draft): void {
   }
 }
 
+/** What whoever runs the server says about its API server. */
+function given(c: Controller): Access | undefined {
+  const { api } = c.shared.extras;
+  return api === undefined
+    ? undefined
+    : { endpoint: api.endpoint, token: api.token, tls: api.ca === undefined ? {} : { ca: api.ca } };
+}
+
 async function sourceOf(c: Controller, line: Line, draft: Draft): Promise<Source> {
   const { host, log } = c;
   const { clock, files } = host;
@@ -236,7 +244,7 @@ async function sourceOf(c: Controller, line: Line, draft: Draft): Promise<Source
       ? withTls(host, draft.endpoint, draft.tls)
       : kubeconfig !== undefined
         ? await fromKubeconfig(host, kubeconfig, context)
-        : inCluster(host, c.shared.extras.serviceAccountDir);
+        : (given(c) ?? inCluster(host));
   if (access === undefined)
     throw fault(
       line,
