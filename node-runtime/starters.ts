@@ -2,6 +2,7 @@
 // given. Upstream's counterpart is a node's systemd units and static configuration.
 
 import type { ProxySpec } from '../emulator/protocol/cluster.ts';
+import type { NodeConfig } from '../emulator/protocol/records.ts';
 import { type ApiClient, createApiClient } from './api-client/api-client.ts';
 import { IptablesTool } from './cni/iptables-tool.ts';
 import type { CniHost, Plugin } from './cni/plugin.ts';
@@ -20,6 +21,7 @@ import { iptables } from './kernel/netfilter/iptables/iptables.ts';
 import { iptablesRestore } from './kernel/netfilter/iptables/restore.ts';
 import { formatIpv4, parseIpv4, parsePrefix } from './kernel/wire/addr.ts';
 import { KubeProxy } from './kube-proxy/kube-proxy.ts';
+import { type ResolvConf, resolvConfText } from './kubelet/etc-files.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import { NetnsMounts } from './kubelet/netns-mounts.ts';
 import type { ContainerRuntime } from './kubelet/runtime.ts';
@@ -244,7 +246,7 @@ class Shared {
         clusterDNS:
           service === undefined ? '' : formatIpv4(parseIpv4(formatIpv4(service.addr))!).replace(/\d+$/, '10'),
         clusterDomain: cluster.dns.domain,
-        host: { nameservers: [], searches: [], options: [] },
+        host: hostResolvConf(config),
       },
       leaseRenew: cluster.timing.nodeLeaseRenew,
       token: async ({ metadata, spec }, expirationSeconds) => {
@@ -280,9 +282,16 @@ class Shared {
 }
 
 /** What an installer leaves in /etc. */
-function writeNodeFiles({ files, node }: DaemonContext): void {
+/** A node's resolver is the one outside, at the control plane's address, where the cluster has DNS at all. */
+const hostResolvConf = ({ api, cluster }: NodeConfig): ResolvConf => ({
+  nameservers: cluster.dns.enabled ? [api.underlay.split(':')[0]!] : [],
+  searches: [],
+  options: [],
+});
+
+function writeNodeFiles({ files, node, config }: DaemonContext): void {
   files.write('/etc/hostname', `${node.name}\n`);
   files.write('/etc/hosts', `127.0.0.1\tlocalhost\n${node.address}\t${node.name}\n`);
-  files.write('/etc/resolv.conf', '');
+  files.write('/etc/resolv.conf', resolvConfText(hostResolvConf(config)));
   files.mkdir('/tmp');
 }

@@ -10,6 +10,7 @@ import { setup as cancel } from './cancel/setup.ts';
 import { setup as chaos } from './chaos/setup.ts';
 import { setup as debug } from './debug/setup.ts';
 import { setup as errors } from './errors/setup.ts';
+import { setup as file } from './file/setup.ts';
 import { setup as forward } from './forward/setup.ts';
 import { setup as header } from './header/setup.ts';
 import { setup as health } from './health/setup.ts';
@@ -48,6 +49,7 @@ export const CHAIN: readonly (readonly [directive: string, setup: Setup])[] = [
   ['minimal', minimal],
   ['hosts', hosts],
   ['kubernetes', kubernetes],
+  ['file', file],
   ['loop', loop],
   ['forward', forward],
   ['whoami', whoami],

@@ -106,10 +106,7 @@ function podSpec(): object {
           failureThreshold: 5,
         },
         readinessProbe: { httpGet: { path: '/ready', port: 8181 } },
-        volumeMounts: [
-          { name: 'config-volume', mountPath: '/etc/coredns', readOnly: true },
-          { name: 'token', mountPath: '/var/run/secrets/kubernetes.io/serviceaccount', readOnly: true },
-        ],
+        volumeMounts: [{ name: 'config-volume', mountPath: '/etc/coredns', readOnly: true }],
       },
     ],
     volumes: [
@@ -117,7 +114,6 @@ function podSpec(): object {
         name: 'config-volume',
         configMap: { name: 'coredns', items: [{ key: 'Corefile', path: 'Corefile' }] },
       },
-      { name: 'token', projected: { sources: [{ serviceAccountToken: { path: 'token' } }] } },
     ],
   };
 }

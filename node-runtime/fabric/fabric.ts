@@ -19,6 +19,7 @@ import { impairments } from '../supervision/impair.ts';
 import { observe } from '../supervision/observe.ts';
 import { Places } from '../supervision/places.ts';
 import { FABRIC, Underlay } from '../underlay/underlay.ts';
+import { startOutsideResolver } from '../workloads/dns/outside.ts';
 import { createContainerRuntime, nodePlace } from '../workloads/runtime.ts';
 import { Speaker } from './load-balancer.ts';
 import { dialLoopback, startRelay } from './relay.ts';
@@ -56,6 +57,15 @@ export async function startFabric(
     if (addr === undefined) throw new ProtocolError('E_CONFIG', `external ${host.name}: ${host.address}`);
     await startExternal(addHost(outside, host.name, addr), host, runtime, files);
   }
+  // Nobody asks where the cluster has no DNS.
+  const resolver = cluster.dns.enabled
+    ? await startOutsideResolver({
+        ns: controlPlane,
+        external: cluster.external,
+        upstream: cluster.dns.upstream,
+        log: (line) => log.info({}, line),
+      })
+    : undefined;
   let { api } = config;
   const dial = options.dialApi ?? (() => dialLoopback(api.host ?? ''));
   const speaker = startSpeaker(config, router, dial, options);
@@ -106,6 +116,7 @@ export async function startFabric(
       console.stop();
       speaker?.stop();
       relay.stop();
+      resolver?.stop();
       for (const ns of [...kernel.namespaces.values()].reverse()) kernel.delNetns(ns);
       underlay.stop();
     },

@@ -8,7 +8,10 @@ import { createServer } from '../../sockets/net-server.ts';
 import type { SocketStack } from '../../sockets/stack.ts';
 import type { Process } from '../process.ts';
 
-export function podHost(proc: Process, stack: SocketStack, fatal: (message: string) => void): Host {
+/** What of a process its machine is made of. */
+export type Machine = Pick<Process, 'ns' | 'fs' | 'env' | 'cwd' | 'hostname' | 'out'>;
+
+export function podHost(proc: Machine, stack: SocketStack, fatal: (message: string) => void): Host {
   const { kernel } = proc.ns;
   const random = kernel.dice.stream(`coredns ${proc.hostname}`);
   const clock: Clock = {
@@ -38,7 +41,7 @@ export function podHost(proc: Process, stack: SocketStack, fatal: (message: stri
   };
 }
 
-function podNetwork(proc: Process, stack: SocketStack): Network {
+function podNetwork(proc: Machine, stack: SocketStack): Network {
   return {
     bindUdp: ({ address, port, onMessage, onError }) =>
       new Promise((resolve, reject) => {
