@@ -3,12 +3,14 @@
 import type { Setup } from '../server/config.ts';
 import { setup as acl } from './acl/setup.ts';
 import { setup as any } from './any/setup.ts';
+import { setup as autopath } from './autopath/setup.ts';
 import { setup as bind } from './bind/setup.ts';
 import { setup as bufsize } from './bufsize/setup.ts';
 import { setup as cache } from './cache/setup.ts';
 import { setup as cancel } from './cancel/setup.ts';
 import { setup as chaos } from './chaos/setup.ts';
 import { setup as debug } from './debug/setup.ts';
+import { setup as dns64 } from './dns64/setup.ts';
 import { setup as errors } from './errors/setup.ts';
 import { setup as file } from './file/setup.ts';
 import { setup as forward } from './forward/setup.ts';
@@ -25,6 +27,9 @@ import { setup as minimal } from './minimal/setup.ts';
 import { setup as prometheus } from './prometheus/setup.ts';
 import { setup as ready } from './ready/setup.ts';
 import { setup as reload } from './reload/setup.ts';
+import { setup as rewrite } from './rewrite/setup.ts';
+import { setup as template } from './template/setup.ts';
+import { setup as transfer } from './transfer/setup.ts';
 import { setup as whoami } from './whoami/setup.ts';
 
 export const CHAIN: readonly (readonly [directive: string, setup: Setup])[] = [
@@ -40,13 +45,18 @@ export const CHAIN: readonly (readonly [directive: string, setup: Setup])[] = [
   ['errors', errors],
   ['log', log],
   ['local', local],
+  ['dns64', dns64],
   ['any', any],
   ['chaos', chaos],
   ['loadbalance', loadbalance],
+  ['rewrite', rewrite],
+  ['autopath', autopath],
   ['acl', acl],
   ['cache', cache],
   ['header', header],
   ['minimal', minimal],
+  ['template', template],
+  ['transfer', transfer],
   ['hosts', hosts],
   ['kubernetes', kubernetes],
   ['file', file],
