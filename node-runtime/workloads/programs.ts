@@ -16,6 +16,7 @@ import { tar } from './commands/tar.ts';
 import { traceroute } from './commands/traceroute.ts';
 import { wget } from './commands/wget.ts';
 import { coredns } from './dns/coredns.ts';
+import { dig, getent, host, nslookup } from './dns/dig.ts';
 import type { Program } from './process.ts';
 import type { ProgramName } from './program-names.ts';
 import { agnhost } from './programs/agnhost.ts';
@@ -37,8 +38,11 @@ export const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
   coredns,
   curl,
   date,
+  dig,
   echo,
   env,
+  getent,
+  host,
   hostname,
   'http-echo': httpEcho,
   httpd,
@@ -55,6 +59,7 @@ export const PROGRAMS: Readonly<Record<ProgramName, Program>> = {
   netcat: nc,
   netstat,
   nginx,
+  nslookup,
   pause,
   ping,
   'podwire-server': anyServer,
