@@ -62,6 +62,7 @@ function readArgs(args: readonly string[], proc: Process): Dig | undefined {
     reverse: false,
   };
   const rest = [...args];
+  let typed = false;
   while (rest.length > 0) {
     const arg = rest.shift()!;
     if (arg.startsWith('@')) dig.server = arg.slice(1);
@@ -100,8 +101,11 @@ function readArgs(args: readonly string[], proc: Process): Dig | undefined {
     else if (arg === '-t') dig.type = typeOf(rest.shift() ?? '') ?? TYPE.A;
     else if (arg === '-q') dig.name = rest.shift();
     else if (arg === '-4' || arg === '-6') {
-    } else if (dig.name !== undefined && !dig.reverse && typeOf(arg) !== undefined) dig.type = typeOf(arg)!;
-    else if (dig.name !== undefined && classOf(arg) !== undefined) dig.class = classOf(arg)!;
+    } else if (!typed && !dig.reverse && typeOf(arg) !== undefined) {
+      // A type may stand before the name or behind it.
+      dig.type = typeOf(arg)!;
+      typed = true;
+    } else if (dig.name !== undefined && classOf(arg) !== undefined) dig.class = classOf(arg)!;
     else dig.name = arg;
   }
   if (dig.name === undefined) {
