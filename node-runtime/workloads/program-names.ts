@@ -9,16 +9,21 @@ export const PROGRAM_NAMES = [
   'bridge',
   'cat',
   'conntrack',
+  'coredns',
   'curl',
   'date',
+  'dig',
   'echo',
   'env',
+  'getent',
+  'host',
   'hostname',
   'http-echo',
   'httpd',
   'httpd-foreground',
-  'iperf3',
   'ip',
+  'iperf3',
+  'ipset',
   'iptables',
   'iptables-restore',
   'iptables-save',
@@ -28,6 +33,7 @@ export const PROGRAM_NAMES = [
   'netcat',
   'netstat',
   'nginx',
+  'nslookup',
   'pause',
   'ping',
   'podwire-server',
@@ -37,6 +43,7 @@ export const PROGRAM_NAMES = [
   'sleep',
   'ss',
   'sysctl',
+  'tar',
   'tc',
   'timeout',
   'traceroute',
@@ -60,7 +67,7 @@ export const programOf = (command: string): Program | undefined => {
 
 /** Programs that say themselves when they are ready: servers, when they listen. Any other runs as soon as it was started. */
 const SAY_SO: ReadonlySet<string> = new Set(
-  'agnhost http-echo httpd httpd-foreground iperf3 nc ncat netcat nginx podwire-server redis-server whoami'.split(
+  'agnhost coredns http-echo httpd httpd-foreground iperf3 nc ncat netcat nginx podwire-server redis-server whoami'.split(
     ' ',
   ),
 );
