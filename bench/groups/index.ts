@@ -2,6 +2,7 @@
 import type { Group } from '../row.ts';
 import { datapath } from './datapath.ts';
 import { delay } from './delay.ts';
+import { dns } from './dns.ts';
 import { fleet } from './fleet.ts';
 import { linux } from './linux.ts';
 import { modes } from './modes.ts';
@@ -18,6 +19,7 @@ export const GROUPS: readonly Group[] = [
   start,
   datapath,
   delay,
+  dns,
   linux,
   modes,
   fleet,
