@@ -19,10 +19,13 @@ export interface RelayOptions {
 /** Resolves when it listens. */
 export function startRelay({ ns, dial, log }: RelayOptions): Promise<{ stop(): void }> {
   const stack = socketStack(ns, { owner: 'kube-apiserver' });
+  /** Open ways to the API server: they are the host's, and do not end with the emulated stack. */
+  const open = new Set<Duplex>();
   const server = createServer(
     stack,
     (client) => {
       const api = dial();
+      open.add(api);
       client.setNoDelay(true);
       // Either end's error is both ends' end: the other side sees a reset, as from a crashed server.
       client.on('error', () => api.destroy());
@@ -31,7 +34,10 @@ export function startRelay({ ns, dial, log }: RelayOptions): Promise<{ stop(): v
         client.resetAndDestroy();
       });
       client.on('close', () => api.destroy());
-      api.on('close', () => client.destroy());
+      api.on('close', () => {
+        open.delete(api);
+        client.destroy();
+      });
       client.pipe(api);
       api.pipe(client);
     },
@@ -44,6 +50,7 @@ export function startRelay({ ns, dial, log }: RelayOptions): Promise<{ stop(): v
         stop() {
           server.close();
           stack.stop();
+          for (const api of open) api.destroy();
         },
       }),
     );
