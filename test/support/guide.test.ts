@@ -17,6 +17,7 @@ describe('a page of the guide', () => {
   it.each([
     ['podwire exec a -- ip addr', ['podwire', 'exec', 'a', '--', 'ip', 'addr']],
     ["sh -c 'a | b # c' # d", ['sh', '-c', 'a | b # c']],
+    ['podwire kubeconfig > kubeconfig', ['podwire', 'kubeconfig']],
     ['echo "a b"', ['echo', 'a b']],
   ])('%s', (text, argv) => expect(words(text)).toEqual(argv));
 

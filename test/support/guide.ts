@@ -4,6 +4,7 @@
 //   ```yaml pods.yaml      the file of that name
 //   ```console             lines `$ command`, each followed by what it prints; a line `…` stands for any lines, and `…` within a line
 //                          for any text; runs of blanks count as one. A command after which nothing is shown must only exit 0.
+//                          `> FILE` at its end puts what it prints there. KUBECONFIG is the file `kubeconfig` of the folder.
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -47,7 +48,7 @@ function readCommands(block: readonly string[], first: number): Command[] {
 
 /** Words of a command line: blanks part them, quotes keep them together, and a comment ends it. */
 export function words(text: string): string[] {
-  const bare = text.replace(/\s+#(?![^']*'(?:[^']*'[^']*')*[^']*$).*$/, '');
+  const bare = text.replace(/ > \S+$/, '').replace(/\s+#(?![^']*'(?:[^']*'[^']*')*[^']*$).*$/, '');
   return [...bare.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map((m) => m[1] ?? m[2] ?? m[3]!);
 }
 
@@ -86,14 +87,22 @@ export interface Trouble {
 /** The first place where the page is wrong; undefined: it holds. */
 export async function follow(page: string): Promise<Trouble | undefined> {
   const folder = await mkdtemp(join(tmpdir(), `guide-${basename(page, '.md')}-`));
-  const env = { ...process.env, PODWIRE_HOME: join(folder, 'home'), NO_COLOR: '1' };
+  const env = {
+    ...process.env,
+    PODWIRE_HOME: join(folder, 'home'),
+    KUBECONFIG: join(folder, 'kubeconfig'),
+    NO_COLOR: '1',
+  };
   try {
     for (const part of readPage(await readFile(page, 'utf8'))) {
       if ('file' in part) {
         await writeFile(join(folder, part.file), part.text);
         continue;
       }
-      const { code, output } = await run(words(part.text), folder, env);
+      const { code, output: printed } = await run(words(part.text), folder, env);
+      const file = / > (\S+)$/.exec(part.text)?.[1];
+      if (file !== undefined) await writeFile(join(folder, file), printed);
+      const output = file === undefined ? printed : '';
       const missing =
         part.expected.length > 0
           ? differs(part.expected, output.split('\n'))
