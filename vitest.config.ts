@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 // Four kinds of test (CONTRIBUTING.md, "What runs where"): unit tests stand beside their files; e2e boots whole
@@ -9,11 +10,18 @@ const project = (name: string, include: string[], extra: object = {}) => ({
 export default defineConfig({
   test: {
     pool: 'threads',
+    // Every core, where vitest would leave one for its own.
+    maxWorkers: availableParallelism(),
     projects: [
-      project('unit', [
-        '{emulator,node-runtime,coredns-lite,scenarios,bench}/**/*.test.ts',
-        'test/{arch,compliance,packets,support}/**/*.test.ts',
-      ]),
+      project(
+        'unit',
+        [
+          '{emulator,node-runtime,coredns-lite,scenarios,bench}/**/*.test.ts',
+          'test/{arch,compliance,packets,support}/**/*.test.ts',
+        ],
+        // No module has state that changes, so that the files of a worker may share them: half the time.
+        { isolate: false },
+      ),
       project('e2e', ['test/e2e/**/*.test.ts'], {
         testTimeout: 60_000,
         hookTimeout: 60_000,
