@@ -19,7 +19,7 @@ import { Flanneld } from './flanneld/flanneld.ts';
 import { installFlannel } from './flanneld/install-cni.ts';
 import { iptables } from './kernel/netfilter/iptables/iptables.ts';
 import { iptablesRestore } from './kernel/netfilter/iptables/restore.ts';
-import { formatIpv4, parseIpv4, parsePrefix } from './kernel/wire/addr.ts';
+import { formatIpv4, ip4, network, parsePrefix } from './kernel/wire/addr.ts';
 import { KubeProxy } from './kube-proxy/kube-proxy.ts';
 import { type ResolvConf, resolvConfText } from './kubelet/etc-files.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
@@ -243,8 +243,8 @@ class Shared {
       runtime: this.runtime,
       dial: (address, port) => connect(stack, { host: address, port }),
       dns: {
-        clusterDNS:
-          service === undefined ? '' : formatIpv4(parseIpv4(formatIpv4(service.addr))!).replace(/\d+$/, '10'),
+        // The tenth of the service range, as kubeadm's GetDNSIP.
+        clusterDNS: service === undefined ? '' : formatIpv4(ip4(network(service) + 10)),
         clusterDomain: cluster.dns.domain,
         host: hostResolvConf(config),
       },
