@@ -39,17 +39,18 @@ beforeAll(async () => {
 });
 afterAll(() => instance?.stop());
 
-it.runIf(recordFrom !== undefined)('writes the table', async () => {
-  const blocks: string[] = [
-    '# What CoreDNS 1.14.7 answers: size, rcode, flags, records. Serials and the order within a section are left out.',
-  ];
-  for (const question of questions) {
-    const udp = render(await askUdp(port, queryOf(question)));
-    const tcp = render((await askTcp(port, [queryOf(question)]))[0]!);
-    blocks.push(`? ${question}\nudp ${udp}${tcp === udp ? '' : `\ntcp ${tcp}`}`);
-  }
-  writeFileSync(at('answers.txt'), `${blocks.join('\n\n')}\n`);
-});
+if (recordFrom !== undefined)
+  it('writes the table', async () => {
+    const blocks: string[] = [
+      '# What CoreDNS 1.14.7 answers: size, rcode, flags, records. Serials and the order within a section are left out.',
+    ];
+    for (const question of questions) {
+      const udp = render(await askUdp(port, queryOf(question)));
+      const tcp = render((await askTcp(port, [queryOf(question)]))[0]!);
+      blocks.push(`? ${question}\nudp ${udp}${tcp === udp ? '' : `\ntcp ${tcp}`}`);
+    }
+    writeFileSync(at('answers.txt'), `${blocks.join('\n\n')}\n`);
+  });
 
 it.skipIf(recordFrom !== undefined)('answers every question as CoreDNS does, over UDP', async () => {
   const table = readTable();
