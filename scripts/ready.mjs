@@ -41,7 +41,11 @@ if (time(installed) < time(join(root, 'package-lock.json'))) {
   const windows = process.platform === 'win32';
   run(
     windows ? 'npm.cmd' : 'npm',
-    ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'],
+    [
+      ...['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', '--prefer-offline'],
+      // Native modules come built for each system; their scripts would only compile them once more, for half a minute.
+      '--ignore-scripts',
+    ],
     { shell: windows },
   );
   const now = new Date();
